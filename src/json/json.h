@@ -56,6 +56,8 @@ bool jval_next(const struct jval *v, void **cursor, const char **key, const stru
 
 /* A string's content (UTF-8, NUL-terminated behind it too); {NULL, 0} on another kind. */
 struct bytes jval_string(const struct jval *v);
+
+/* false or 0 on another kind; an integer has a real value too. */
 bool jval_bool(const struct jval *v);
 int64_t jval_integer(const struct jval *v);
 double jval_real(const struct jval *v);
@@ -67,10 +69,11 @@ double jval_real(const struct jval *v);
  * (CHECK). */
 struct jout {
 	struct buf *out;
-	unsigned depth;
-	uint64_t has_items;  /* bit d: the container at depth d has an item */
-	uint64_t is_object;  /* bit d: it is an object */
+	unsigned depth;      /* containers that are open, at most LIMIT_JSON_DEPTH_MAX (CHECK) */
+	uint64_t has_items;  /* bit d - 1: the container at depth d has an item */
+	uint64_t is_object;  /* bit d - 1: it is an object */
 	bool after_key;
+	bool has_root;       /* the document's one value has begun */
 };
 
 void jout_init(struct jout *j, struct buf *out);
@@ -82,13 +85,16 @@ void jout_array_end(struct jout *j);
 /* A member's key; the next call gives its value. `key` is plain ASCII. */
 void jout_key(struct jout *j, const char *key);
 
-/* Text is escaped; bytes that are not UTF-8 become U+FFFD. */
+/* Text is escaped; every byte that is not part of UTF-8 becomes U+FFFD. */
 void jout_string(struct jout *j, struct bytes text);
 void jout_str(struct jout *j, const char *text);
 void jout_bool(struct jout *j, bool v);
 void jout_null(struct jout *j);
 void jout_integer(struct jout *j, int64_t v);
 void jout_unsigned(struct jout *j, uint64_t v);
+
+/* The shortest of 15 to 17 digits that reads back as `v`; never in the form of
+ * an integer. JSON has no infinities and no NaN: those become null. */
 void jout_real(struct jout *j, double v);
 
 /* "0x…" strings: DATA and QUANTITY of JSON-RPC. */
@@ -99,7 +105,8 @@ void jout_quantity_be(struct jout *j, struct bytes be); /* a big-endian number, 
 /* A value that was written elsewhere, as it stands. */
 void jout_raw(struct jout *j, struct bytes json);
 
-/* A parsed value, written again: strings, numbers, nested values alike. */
+/* A parsed value, written again: strings, numbers, nested values alike; NULL
+ * (absent) becomes null. Its own depth does not count towards the writer's. */
 void jout_jval(struct jout *j, const struct jval *v);
 
 #endif
