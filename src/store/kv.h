@@ -1,0 +1,70 @@
+/*
+ * kv - an ordered key-value store with atomic batches and snapshots, behind one
+ * interface: LevelDB on disk, a versioned tree in memory (--dev in memory,
+ * tests, simulation).
+ *
+ * Any number of threads may read; one thread at a time writes. A key starts with
+ * its column's letter (columns.h).
+ */
+#ifndef WEFT_STORE_KV_H
+#define WEFT_STORE_KV_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum store_error {
+	STORE_E_OPEN = ERR_BASE_STORE, /* can't be opened: missing, no rights, in use; the message says which */
+	STORE_E_IN_USE,                /* another process has the data directory */
+	STORE_E_VERSION,               /* written by another version of the database */
+	STORE_E_CHAIN,                 /* the data of another chain */
+	STORE_E_CORRUPT,               /* a record that is broken, missing or contradicts another */
+	STORE_E_WRITE,                 /* the disk refused a write (full, EIO, …) */
+	STORE_E_NOT_FOUND,             /* nothing stored under this key */
+	STORE_E_PRUNED,                /* it existed and is no longer kept */
+	STORE_E_EXISTS,                /* init into a directory that is not empty */
+};
+
+struct kv;
+struct kv_snapshot;
+struct kv_iter;
+
+/* Batches: puts and deletes that become visible, and durable, together. */
+struct kv_batch;
+struct kv_batch *kv_batch_new(struct kv *kv);
+void kv_batch_free(struct kv_batch *b);
+void kv_batch_reset(struct kv_batch *b);
+void kv_batch_put(struct kv_batch *b, struct bytes key, struct bytes value);
+void kv_batch_delete(struct kv_batch *b, struct bytes key);
+size_t kv_batch_size(const struct kv_batch *b); /* bytes of keys and values */
+
+/* Opens LevelDB in `dir` (made if `create`): paranoid checks and checksum
+ * verification on, bloom filters, block cache of `cache_size` bytes. */
+int kv_open_leveldb(struct kv **out, const char *dir, bool create, size_t cache_size, struct err *err);
+struct kv *kv_open_memory(void);
+void kv_close(struct kv *kv);
+
+/* Appends the value to `out`. STORE_E_NOT_FOUND, or STORE_E_CORRUPT if the medium
+ * gave an error. A NULL snapshot reads the newest. */
+int kv_get(struct kv *kv, const struct kv_snapshot *at, struct bytes key, struct buf *out, struct err *err);
+
+/* Writes a batch; `sync`: it is on the medium when this returns. STORE_E_WRITE. */
+int kv_write(struct kv *kv, const struct kv_batch *b, bool sync, struct err *err);
+
+/* Makes all earlier unsynced writes durable (for LevelDB: its log files). */
+int kv_sync(struct kv *kv, struct err *err);
+
+struct kv_snapshot *kv_snapshot_new(struct kv *kv);
+void kv_snapshot_free(struct kv *kv, struct kv_snapshot *s);
+
+/* Walks keys in order from the first one ≥ `from`. kv_iter_next() says whether
+ * there is one; key and value are borrowed until the next call. After the end,
+ * kv_iter_error() tells an end from a failure. */
+struct kv_iter *kv_iter_new(struct kv *kv, const struct kv_snapshot *at, struct bytes from);
+bool kv_iter_next(struct kv_iter *i, struct bytes *key, struct bytes *value);
+int kv_iter_error(const struct kv_iter *i, struct err *err);
+void kv_iter_free(struct kv_iter *i);
+
+/* Gives the space of deleted keys in [from, to] back to the file system. */
+void kv_compact(struct kv *kv, struct bytes from, struct bytes to);
+
+#endif
