@@ -20,7 +20,8 @@ void buf_reserve(struct buf *b, size_t more)
 
 	CHECK(more <= SIZE_MAX / 2 - b->size);
 	need = b->size + more;
-	if (need <= b->capacity)
+	/* Even for nothing there is memory then, so that pointers into it are never NULL. */
+	if (need <= b->capacity && b->data)
 		return;
 	capacity = MAX(b->capacity * 2, (size_t)BUF_CAPACITY_MIN);
 	capacity = MAX(capacity, need);

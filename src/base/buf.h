@@ -25,13 +25,15 @@ static inline void buf_reset(struct buf *b)
 	b->size = 0;
 }
 
-/* Makes room for `more` bytes beyond `size`; the content stays. */
+/* Makes room for `more` bytes beyond `size`; the content stays. `data` is not
+ * NULL afterwards, not even for 0. */
 void buf_reserve(struct buf *b, size_t more);
 
 /* Appends `size` bytes that the caller fills: returns where they start. Valid
  * until the next call that grows the buffer. */
 uint8_t *buf_extend(struct buf *b, size_t size);
 
+/* `data` does not lie in the buffer itself. */
 void buf_append(struct buf *b, const void *data, size_t size);
 
 static inline void buf_append_bytes(struct buf *b, struct bytes s)

@@ -6,31 +6,32 @@
 
 int err_set(struct err *err, int code, const char *where, const char *format, ...)
 {
+	char message[ERR_MESSAGE_MAX]; /* err's own message may be an argument */
 	va_list args;
 
 	if (!err)
 		return code;
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
 	err->code = code;
 	err->where = where;
-	va_start(args, format);
-	vsnprintf(err->message, sizeof(err->message), format, args);
-	va_end(args);
+	memcpy(err->message, message, strlen(message) + 1);
 	return code;
 }
 
 int err_prefix(struct err *err, int code, const char *format, ...)
 {
-	char old[ERR_MESSAGE_MAX];
+	char prefix[ERR_MESSAGE_MAX], whole[2 * ERR_MESSAGE_MAX + 2];
 	va_list args;
-	int size;
 
 	if (!err)
 		return code;
-	memcpy(old, err->message, sizeof(old));
 	va_start(args, format);
-	size = vsnprintf(err->message, sizeof(err->message), format, args);
+	vsnprintf(prefix, sizeof(prefix), format, args);
 	va_end(args);
-	if (size >= 0 && (size_t)size < sizeof(err->message))
-		snprintf(err->message + size, sizeof(err->message) - (size_t)size, ": %s", old);
+	snprintf(whole, sizeof(whole), "%s: %s", prefix, err->message);
+	whole[ERR_MESSAGE_MAX - 1] = '\0';
+	memcpy(err->message, whole, strlen(whole) + 1);
 	return code;
 }

@@ -29,8 +29,10 @@ struct log {
 };
 
 /* One line. `format` gives the rest as key=value pairs; a value with blanks is
- * the caller's to quote, as in msg=\"%s\" (quotes and control characters inside
- * are made harmless here). A NULL `log` drops the line. */
+ * the caller's to quote, as in msg=\"%s\". What the arguments bring along is
+ * made harmless here, so that no value ends its quotes or its line: a quote
+ * becomes ', a backslash /, a control character ?. A line beyond 1,023 bytes is
+ * cut and ends in "...". A NULL `log` drops the line. */
 void log_line(const struct log *log, enum log_level level, const char *subsystem,
 	      const char *event, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));

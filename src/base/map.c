@@ -140,10 +140,13 @@ void *map_put(struct map *m, const void *key, bool *added)
 	size_t index;
 	bool is_new;
 
-	if ((m->count + 1) * 4 > m->capacity * 3)
+	index = m->capacity ? find(m, key) : 0;
+	is_new = m->capacity == 0 || !m->used[index];
+	/* Only for a new key: `key` may point to one that is here. */
+	if (is_new && (m->count + 1) * 4 > m->capacity * 3) {
 		grow(m);
-	index = find(m, key);
-	is_new = !m->used[index];
+		index = find(m, key);
+	}
 	if (is_new) {
 		m->used[index] = 1;
 		m->count++;

@@ -6,7 +6,7 @@
  * keyed with a seed (SipHash-1-3), so that a peer who chooses the keys cannot
  * choose the collisions; the caller draws the seed, tests pass a constant.
  *
- * Pointers to values stay valid until the next put or delete.
+ * Pointers to values stay valid until a key is added or deleted.
  */
 #ifndef WEFT_BASE_MAP_H
 #define WEFT_BASE_MAP_H
