@@ -13,7 +13,7 @@ struct log_entry {
 	struct addr address;
 	size_t topic_count;
 	struct hash topics[LOG_TOPIC_MAX];
-	struct bytes data; /* owned by whoever owns the receipt */
+	struct bytes data; /* a receipt's own stand behind its logs, in one block */
 };
 
 struct receipt {
@@ -25,8 +25,11 @@ struct receipt {
 	size_t log_count;
 };
 
-/* Frees the logs. */
+/* Frees the logs with their data. */
 void receipt_clear(struct receipt *r);
+
+/* Replaces the logs by a copy of `logs` and of the data that they point to. */
+void receipt_set_logs(struct receipt *r, const struct log_entry logs[], size_t count);
 
 /* Adds the receipt's addresses and topics. */
 void receipt_bloom(const struct receipt *r, struct bloom *bloom);

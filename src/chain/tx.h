@@ -84,6 +84,11 @@ int tx_check(const struct tx *t, const struct chain_params *params, struct err *
  * that and the floor of EIP-7623. */
 uint64_t tx_intrinsic_gas(const struct tx *t, enum revision revision);
 
+/* Its two parts: what is taken before the first step, and the floor below which
+ * the gas used can't fall (EIP-7623; 0 before Prague). */
+uint64_t tx_base_gas(const struct tx *t);
+uint64_t tx_floor_gas(const struct tx *t, enum revision revision);
+
 /* The price per gas that is paid at a base fee: min(max_fee, base_fee + max_priority_fee).
  * False if max_fee < base_fee. */
 bool tx_effective_price(const struct tx *t, struct wei base_fee, struct wei *out);

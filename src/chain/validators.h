@@ -56,9 +56,31 @@ struct weight validator_set_weight(const struct validator_set *s, const struct s
 /* The proposer of (height, view) by weighted round robin: priorities are zero at
  * the epoch's first height e, and stepped h - e + v + 1 times; each step adds
  * every weight to its owner's priority, picks the highest (the lowest index of
- * equals) and takes the total off it. The period is T / gcd(weights) steps, so
- * the count is reduced first. Cost: O(steps · count), cached by callers. */
+ * equals) and takes the total off it. Over a period of T / gcd(weights) steps
+ * everyone is picked in exact proportion, and then all priorities are zero again.
+ *
+ * Cost: O(count · min(h - e + v, period)). With equal weights the period is
+ * `count`; in general it is long, but an epoch's length bounds h - e. Whoever
+ * follows a chain keeps a cursor instead and pays O(count) a height. */
 size_t validator_set_proposer(const struct validator_set *s, uint64_t epoch_start, uint64_t height,
 			      uint64_t view);
+
+/* T / gcd(weights). */
+uint64_t validator_set_period(const struct validator_set *s);
+
+/* Where the round robin stands: at (height, view 0) of one epoch and its set. */
+struct proposer_cursor {
+	int64_t priorities[VALIDATOR_COUNT_MAX]; /* within ±T < 2^48 */
+	size_t proposer; /* index of this height's proposer in view 0 */
+};
+
+/* To the epoch's first height; then one height on. O(count). */
+void proposer_cursor_init(struct proposer_cursor *c, const struct validator_set *s);
+void proposer_cursor_step(struct proposer_cursor *c, const struct validator_set *s);
+
+/* The proposer `steps` later, that is, of view `steps` at the cursor's height;
+ * the cursor stays. O(count · min(steps, period)). */
+size_t proposer_cursor_ahead(const struct proposer_cursor *c, const struct validator_set *s,
+			     uint64_t steps);
 
 #endif
