@@ -1,0 +1,188 @@
+/*
+ * backend - the questions that JSON-RPC methods ask of a node. `node` answers
+ * them; `rpc` knows no store, no pool, no thread.
+ *
+ * Two tables, by the thread that may ask:
+ *   rpc_reader  any worker thread; every request works on one immutable snapshot
+ *               of a committed block and blocks nobody
+ *   rpc_node    the node's own thread; pool, consensus, proofs of the newest
+ *               state: short questions with an immediate answer
+ */
+#ifndef WEFT_RPC_BACKEND_H
+#define WEFT_RPC_BACKEND_H
+
+#include "chain/block.h"
+#include "chain/genesis.h"
+#include "chain/receipt.h"
+#include "chain/validators.h"
+
+/* What a question comes back with when it is not OK; each has its JSON-RPC code. */
+enum rpc_error {
+	RPC_E_PARSE = ERR_BASE_RPC, /* −32700 not JSON */
+	RPC_E_REQUEST,              /* −32600 not a request */
+	RPC_E_METHOD,               /* −32601 unknown method */
+	RPC_E_PARAMS,               /* −32602 bad parameters */
+	RPC_E_NOT_FOUND,            /* −32000 there is no such block, and state was asked of it */
+	RPC_E_PRUNED,               /* −32000 it is no longer kept; says how far back state goes */
+	RPC_E_REJECTED,             /* −32000 a transaction that is refused; the texts clients match */
+	RPC_E_REVERTED,             /* 3 execution reverted; data holds the output */
+	RPC_E_LIMIT,                /* −32005 a limit of this node, or it is busy: try again later */
+	RPC_E_TOO_LARGE,            /* −32003 the reply is over the limit */
+	RPC_E_INTERNAL,             /* −32603 the medium failed */
+};
+
+/* Never changes while the node runs. */
+struct rpc_info {
+	const char *client_version;  /* "weft/v0.1.0/linux-x86_64/gcc12" */
+	const struct chain_params *params;
+	const struct validator_set *validators; /* of the first epoch; current ones through rpc_node */
+	struct hash genesis_hash;
+	uint64_t protocol_version, database_version;
+	bool is_validator;
+	struct addr validator_address;
+	uint64_t history_ms;         /* how far back state is kept */
+	bool is_dev;
+};
+
+struct rpc_block {
+	struct header header;
+	struct hash hash;
+	struct commitments commitments;
+	struct withdrawal *withdrawals; /* owned */
+	size_t withdrawal_count;
+	size_t tx_count;
+	struct buf certificate;      /* RLP of chain/certificate.h; empty for genesis */
+	uint64_t size;
+};
+void rpc_block_clear(struct rpc_block *b);
+
+/* A mined transaction with everything a reply says of it. */
+struct rpc_tx {
+	struct tx *tx;               /* a reference */
+	struct receipt receipt;
+	uint64_t height;
+	uint32_t index;
+	size_t first_log_index;      /* of its logs, within the block */
+};
+void rpc_tx_clear(struct rpc_tx *t);
+
+struct rpc_account {
+	uint64_t nonce;
+	struct wei balance;
+	struct hash code_hash;
+	struct hash storage_root;
+};
+
+/* eth_call and eth_estimateGas. */
+struct rpc_call {
+	struct addr from;
+	bool is_create;
+	struct addr to;
+	struct wei value;
+	struct bytes data;
+	bool has_gas;
+	uint64_t gas;
+	bool has_fee;
+	struct wei max_fee;
+	struct bytes access_list;    /* RLP items as in struct tx */
+};
+
+struct rpc_call_result {
+	bool success;
+	bool reverted;
+	struct buf output;           /* owned */
+	uint64_t gas_used;
+};
+
+typedef int (*rpc_tx_fn)(void *arg, const struct rpc_tx *t, struct err *err);
+
+/* All but open() take what open() gave. Not OK: RPC_E_NOT_FOUND, _PRUNED,
+ * _INTERNAL; calls also _REJECTED. */
+struct rpc_reader_ops {
+	void *(*open)(void *ctx);
+	void (*close)(void *snapshot);
+	uint64_t (*height)(void *snapshot);
+	int (*block)(void *snapshot, uint64_t height, struct rpc_block *out, struct err *err);
+	int (*find_block)(void *snapshot, const struct hash *hash, uint64_t *height, struct err *err);
+	int (*tx)(void *snapshot, uint64_t height, uint32_t index, struct rpc_tx *out, struct err *err);
+	int (*find_tx)(void *snapshot, const struct hash *hash, uint64_t *height, uint32_t *index, struct err *err);
+	int (*each_tx)(void *snapshot, uint64_t height, rpc_tx_fn fn, void *arg, struct err *err);
+	int (*account)(void *snapshot, uint64_t height, const struct addr *address, struct rpc_account *out, struct err *err);
+	int (*storage)(void *snapshot, uint64_t height, const struct addr *address, const struct hash *slot,
+		       struct u256 *out, struct err *err);
+	int (*code)(void *snapshot, uint64_t height, const struct addr *address, struct buf *out, struct err *err);
+	int (*call)(void *snapshot, uint64_t height, const struct rpc_call *call, struct rpc_call_result *out, struct err *err);
+	int (*estimate_gas)(void *snapshot, uint64_t height, const struct rpc_call *call, uint64_t *out, struct err *err);
+	/* The base fee of a block made now on this snapshot's. */
+	int (*next_base_fee)(void *snapshot, struct wei *out, struct err *err);
+};
+
+struct rpc_reader_backend {
+	const struct rpc_reader_ops *ops;
+	void *ctx;
+};
+
+/* eth_getProof: nodes of a Merkle proof, root first. */
+struct rpc_proof {
+	struct bytes *nodes; /* owned, each too */
+	size_t count;
+};
+void rpc_proof_clear(struct rpc_proof *p);
+
+/* "Why is it not moving?" */
+struct rpc_consensus_member {
+	struct addr address;
+	struct weight weight;
+	bool voted;                  /* in the current height and view */
+	bool has_last_seen;
+	uint64_t last_seen_ms;       /* wall time of its last message */
+};
+
+struct rpc_consensus_status {
+	uint64_t height;             /* being agreed on */
+	uint64_t view;
+	const char *phase;           /* "idle", "proposing", "preparing", "committing", "view-change" */
+	const char *reason;          /* one sentence for an operator */
+	bool has_timeout;
+	uint64_t timeout_ms_left;
+	struct addr proposer;
+	struct weight total, quorum, voted, missing;
+	uint64_t committed_height;
+	uint64_t committed_time_ms;
+	struct rpc_consensus_member *members; /* owned */
+	size_t member_count;
+};
+
+struct rpc_pool_stats {
+	size_t pending_count, future_count, size;
+};
+
+typedef void (*rpc_pool_tx_fn)(void *arg, struct tx *t, bool pending);
+
+struct rpc_node_ops {
+	/* Takes no reference; on OK the pool holds one. RPC_E_REJECTED, or RPC_E_LIMIT
+	 * while the node can't take any. */
+	int (*submit)(void *ctx, struct tx *t, struct err *err);
+	/* A waiting transaction: a new reference, or NULL. */
+	struct tx *(*pool_get)(void *ctx, const struct hash *hash);
+	uint64_t (*pool_next_nonce)(void *ctx, const struct addr *sender);
+	void (*pool_stats)(void *ctx, struct rpc_pool_stats *out);
+	void (*pool_each)(void *ctx, rpc_pool_tx_fn fn, void *arg);
+	/* Account and proofs at the newest committed block, whose height comes back too. */
+	int (*prove)(void *ctx, const struct addr *address, const struct hash slots[], size_t slot_count,
+		     uint64_t *height, struct rpc_account *account, struct rpc_proof *account_proof,
+		     struct u256 values[], struct rpc_proof slot_proofs[], struct err *err);
+	void (*consensus_status)(void *ctx, struct rpc_consensus_status *out);
+	/* Appends the node's metrics in Prometheus' text format. */
+	void (*metrics)(void *ctx, struct buf *out);
+	size_t (*peer_count)(void *ctx);
+	/* Milliseconds since the newest block, and whether one is overdue. */
+	void (*head_age)(void *ctx, uint64_t *age_ms, bool *is_stalled);
+};
+
+struct rpc_node_backend {
+	const struct rpc_node_ops *ops;
+	void *ctx;
+};
+
+#endif
