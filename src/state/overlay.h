@@ -40,8 +40,9 @@ int overlay_set_code(struct overlay *o, const struct addr *address, struct bytes
 int overlay_code(struct overlay *o, struct buf *out, const struct addr *address, struct err *err);
 
 /* Takes the account away, with its storage: it then reads as account_empty and
- * every slot as 0. Only for an account whose every non-zero slot was written in
- * this overlay (EIP-6780) or that has no storage; else STATE_E_LIMIT. */
+ * every slot as 0. Only for an account that the view shows without storage, so
+ * that every slot it has was written in this overlay (EIP-6780); else
+ * STATE_E_LIMIT. */
 int overlay_destroy(struct overlay *o, const struct addr *address, struct err *err);
 
 int overlay_storage(struct overlay *o, struct u256 *out, const struct addr *address,
@@ -49,26 +50,31 @@ int overlay_storage(struct overlay *o, struct u256 *out, const struct addr *addr
 int overlay_set_storage(struct overlay *o, const struct addr *address, const struct hash *slot,
 			const struct u256 *value, struct err *err);
 
-/* The value that the view holds: what EIP-2200 calls the block's original. */
-int overlay_storage_before(struct overlay *o, struct u256 *out, const struct addr *address,
-			   const struct hash *slot, struct err *err);
+/* The value at the start of the transaction, that is, at the last settlement:
+ * what EIP-2200 calls the original value. */
+int overlay_storage_original(struct overlay *o, struct u256 *out, const struct addr *address,
+			     const struct hash *slot, struct err *err);
 
 /* Adds to a balance, or takes from it; STATE_E_LIMIT on overflow or underflow. */
 int overlay_add_balance(struct overlay *o, const struct addr *address, struct wei amount, struct err *err);
 int overlay_sub_balance(struct overlay *o, const struct addr *address, struct wei amount, struct err *err);
 
-/* A snapshot, and the way back to it. Reverting to an older one ends the newer. */
-size_t overlay_snapshot(const struct overlay *o);
+/* A snapshot, and the way back to it. Reverting to an older one ends the newer.
+ * Between two snapshots the journal grows by one entry a changed record at most. */
+size_t overlay_snapshot(struct overlay *o);
 void overlay_revert(struct overlay *o, size_t snapshot);
 
 /* Forgets the journal: a transaction is over and can't be reverted any more. */
 void overlay_settle(struct overlay *o);
 
-/* The difference to the view. Empty accounts (EIP-161) are taken as gone. The
- * caller owns *out (state_diff_clear). */
+/* The difference to the view. Empty accounts (EIP-161) are taken as gone, with
+ * what was written to their storage; so an account that has storage and no code
+ * (a native system contract) needs a nonce. An empty account whose storage is
+ * older than this overlay stays. The caller owns *out (state_diff_clear). */
 void overlay_diff(const struct overlay *o, struct state_diff *out);
 
-/* The overlay itself as a view, for executing on top of it. */
+/* The overlay itself as a view, for executing on top of it. Its accounts give the
+ * storage root from before, since nobody has hashed the new one yet. */
 struct state_view overlay_view(struct overlay *o);
 
 #endif
