@@ -62,7 +62,11 @@ typedef bool (*mmr_read_fn)(void *ctx, uint64_t position, struct hash *out);
 bool mmr_prove(struct mmr_proof *out, uint64_t index, uint64_t leaf_count,
 	       mmr_read_fn read, void *ctx);
 
-/* True if the proof leads from `value` to `root`; any other path length is refused. */
+/* True if the proof leads from `value` to `root`; any other path length is refused.
+ * The root does not commit to leaf_count: where the position matters, compare
+ * proof->index and proof->leaf_count with what is known about the root (for the
+ * history root of block h: h leaves), or a leaf of a long range passes as another
+ * one of a shorter range. */
 bool mmr_verify(const struct mmr_proof *proof, const struct hash *value, const struct hash *root);
 
 #endif
