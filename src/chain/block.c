@@ -7,9 +7,6 @@
 #include "codec/rlp.h"
 #include "crypto/keccak.h"
 
-/* Around Ethereum's form: the commitments and the headers of both lists. */
-#define SEALED_SIZE_MAX (BLOCK_SIZE_MAX + 1 * KIB)
-
 void block_clear(struct block *b)
 {
 	for (size_t i = 0; i < b->tx_count; i++)
@@ -192,8 +189,8 @@ int block_decode_sealed(struct block *out, struct bytes rlp, struct err *err)
 	struct block b = { 0 };
 	struct rlp_reader r;
 
-	if (rlp.size > SEALED_SIZE_MAX)
-		return limit_error(err, "bytes", rlp.size, SEALED_SIZE_MAX);
+	if (rlp.size > BLOCK_SEALED_SIZE_MAX)
+		return limit_error(err, "bytes", rlp.size, BLOCK_SEALED_SIZE_MAX);
 	decode_top(&d, &r, rlp);
 	decode_raw(&d, &r, "block", &body);
 	decode_raw(&d, &r, "commitments", &commitments);

@@ -30,6 +30,9 @@ struct block {
 	size_t withdrawal_count;
 };
 
+/* Around Ethereum's form: the commitments and two lists' headers. */
+#define BLOCK_SEALED_SIZE_MAX (BLOCK_SIZE_MAX + 1 * KIB)
+
 /* Frees a block's lists and gives back its references; `b` may be zeroed. */
 void block_clear(struct block *b);
 
