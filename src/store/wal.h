@@ -2,12 +2,19 @@
  * wal - an append-only log of records, in numbered segment files.
  *
  *   segment   name-<first index, 16 hex digits>.log
- *             header: magic, version, first index, chain value before it
- *   record    length (4) ‖ index (8) ‖ kind (1) ‖ payload ‖ crc32c (4), little-endian
+ *             header: magic (8), version (4), first index (8), chain value before it (4), crc32c (4)
+ *   record    length (4) ‖ index (8) ‖ synced (8) ‖ kind (1) ‖ payload ‖ crc32c (4), little-endian
  *
- * Each record's CRC starts from the one before it, so a record that was lost,
- * moved or replaced in the middle shows. Only the tail of the newest segment may
- * be torn (a crash during a write): it is cut off on opening, and said.
+ * Each record's CRC starts from the one before it, over the ends of segments
+ * too, so a record that was lost, moved or replaced in the middle shows. `synced`
+ * is the index below which everything was durable when the record was written.
+ *
+ * A crash may leave anything of what was written since the last sync: a tail cut
+ * short, or a hole with a whole record behind it. So a broken record is a torn
+ * tail, cut off on opening and said, if it stands in the newest segment and no
+ * record behind it knows it as synced; otherwise the medium lost something that
+ * was promised, and opening is refused. (The very last synced record has no
+ * witness behind it here; the store has one in its database.)
  *
  * A write error or a failed sync ends the process (fatal): the kernel may have
  * dropped the pages, so trying again could claim a durability that is not there.
@@ -18,7 +25,8 @@
 
 #include "store/kv.h"
 
-#define WAL_RECORD_MAX (64u << 20)
+#define WAL_RECORD_MAX (64u << 20) /* bytes of a payload */
+#define WAL_PART_MAX 14            /* parts of a payload */
 
 struct wal;
 
@@ -31,7 +39,9 @@ struct wal_report {
 	uint64_t torn_size; /* bytes cut off the tail */
 };
 
-/* Opens (or, with `create`, starts) the log `name` in `dir` and replays it.
+/* Opens the log `name` in `dir` and replays it; with `create` it starts one, whose
+ * first index is 1. STORE_E_NOT_FOUND if there is no segment, STORE_E_EXISTS if
+ * one is there that `create` would start over.
  * STORE_E_CORRUPT if a record other than the tail is broken: file, offset and
  * what to do are in the message. */
 int wal_open(struct wal **out, const char *dir, const char *name, bool create,
@@ -44,10 +54,17 @@ int wal_append(struct wal *w, uint8_t kind, const struct bytes parts[], size_t p
 	       uint64_t *index, struct err *err);
 void wal_sync(struct wal *w);
 
-/* Starts a new segment and, once that is durable, removes the segments whose
- * every record is below `keep_from`. */
-int wal_rotate(struct wal *w, uint64_t keep_from, struct err *err);
+/* Syncs what was appended and starts a new segment, durably. STORE_E_WRITE if the
+ * disk is full: the log goes on in the old one. Nothing is done if the newest
+ * segment is still empty. */
+int wal_rotate(struct wal *w, struct err *err);
 
+/* Removes the segments whose every record is below `keep_from`, oldest first, so
+ * that a crash leaves no gap. The newest segment stays. */
+void wal_trim(struct wal *w, uint64_t keep_from);
+
+/* The index of the oldest record that is kept, and of the next to come. */
+uint64_t wal_first_index(const struct wal *w);
 uint64_t wal_next_index(const struct wal *w);
 uint64_t wal_size(const struct wal *w); /* bytes in all segments */
 

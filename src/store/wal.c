@@ -1,0 +1,357 @@
+#include "store/wal_format.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/crc32c.h"
+
+void record_header_encode(uint8_t out[RECORD_HEADER_SIZE], const struct record_header *h)
+{
+	store_le32(out, h->length);
+	store_le64(out + 4, h->index);
+	store_le64(out + 12, h->synced);
+	out[20] = h->kind;
+}
+
+void record_header_decode(struct record_header *out, const uint8_t in[RECORD_HEADER_SIZE])
+{
+	out->length = load_le32(in);
+	out->index = load_le64(in + 4);
+	out->synced = load_le64(in + 12);
+	out->kind = in[20];
+}
+
+void segment_header_encode(uint8_t out[SEGMENT_HEADER_SIZE], uint64_t first_index, uint32_t chain)
+{
+	memcpy(out, SEGMENT_MAGIC, 8);
+	store_le32(out + 8, SEGMENT_VERSION);
+	store_le64(out + 12, first_index);
+	store_le32(out + 20, chain);
+	store_le32(out + 24, crc32c(0, bytes_of(out, 24)));
+}
+
+void segment_file_name(char out[SEGMENT_NAME_MAX], const struct wal *w, uint64_t first_index)
+{
+	snprintf(out, SEGMENT_NAME_MAX, "%s-%016" PRIx64 ".log", w->name, first_index);
+}
+
+/* --- the directory --- */
+
+/* True if `file` is this log's segment; with `suffix` ".tmp", one half made. */
+static bool parse_name(const struct wal *w, const char *file, const char *suffix, uint64_t *first_index)
+{
+	size_t size = strlen(w->name);
+	char *end;
+
+	if (strncmp(file, w->name, size) != 0 || file[size] != '-' || strlen(file) != size + 1 + 16 + 4)
+		return false;
+	*first_index = strtoull(file + size + 1, &end, 16);
+	return end == file + size + 1 + 16 && strcmp(end, suffix) == 0;
+}
+
+static int compare_segments(const void *a, const void *b)
+{
+	uint64_t x = ((const struct segment *)a)->first_index, y = ((const struct segment *)b)->first_index;
+
+	return (x > y) - (x < y);
+}
+
+static void add_segment(struct wal *w, uint64_t first_index, uint64_t size)
+{
+	w->segments = xrealloc(w->segments, (w->segment_count + 1) * sizeof(w->segments[0]));
+	w->segments[w->segment_count++] = (struct segment){ first_index, size };
+}
+
+/* Finds the segments; removes those that a crash left half made. */
+static int list_segments(struct wal *w, struct err *err)
+{
+	int fd = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	uint64_t first_index;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return ERR_SET(err, STORE_E_OPEN, "cannot list the log's directory: %s", strerror(errno));
+	}
+	while ((entry = readdir(dir))) {
+		if (parse_name(w, entry->d_name, ".log", &first_index))
+			add_segment(w, first_index, 0);
+		else if (parse_name(w, entry->d_name, ".tmp", &first_index))
+			unlinkat(w->dir_fd, entry->d_name, 0);
+	}
+	closedir(dir);
+	if (w->segment_count)
+		qsort(w->segments, w->segment_count, sizeof(w->segments[0]), compare_segments);
+	return OK;
+}
+
+static bool is_full(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+static void sync_or_die(const struct wal *w, int fd)
+{
+	if (fdatasync(fd) != 0)
+		fatal("cannot sync the %s log: %s; what was written may be lost: check the disk, then restart",
+		      w->name, strerror(errno));
+}
+
+static void sync_directory(const struct wal *w)
+{
+	if (fsync(w->dir_fd) != 0)
+		fatal("cannot sync the directory of the %s log: %s; check the disk, then restart", w->name,
+		      strerror(errno));
+}
+
+/* Makes the segment whose first record is w->next_index under another name first,
+ * so that a segment that exists is whole. */
+static int start_segment(struct wal *w, struct err *err)
+{
+	uint8_t header[SEGMENT_HEADER_SIZE];
+	char name[SEGMENT_NAME_MAX], temporary[SEGMENT_NAME_MAX];
+	int fd, error;
+
+	segment_file_name(name, w, w->next_index);
+	segment_file_name(temporary, w, w->next_index);
+	memcpy(temporary + strlen(temporary) - 4, ".tmp", 4);
+	segment_header_encode(header, w->next_index, w->chain);
+	fd = openat(w->dir_fd, temporary, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		goto fail;
+	errno = ENOSPC; /* what a short write means */
+	if (write(fd, header, sizeof(header)) != (ssize_t)sizeof(header))
+		goto fail;
+	sync_or_die(w, fd);
+	if (renameat(w->dir_fd, temporary, w->dir_fd, name) != 0)
+		goto fail;
+	sync_directory(w);
+	if (w->fd >= 0)
+		close(w->fd);
+	w->fd = fd;
+	add_segment(w, w->next_index, sizeof(header));
+	return OK;
+fail:
+	error = errno;
+	if (fd >= 0) {
+		close(fd);
+		unlinkat(w->dir_fd, temporary, 0);
+	}
+	return ERR_SET(err, STORE_E_WRITE, "cannot start log segment %s: %s; make room on the disk", name,
+		       strerror(error));
+}
+
+static struct segment *newest(struct wal *w)
+{
+	return &w->segments[w->segment_count - 1];
+}
+
+/* What was read may so far stand in the page cache only: it becomes durable
+ * before anybody acts on it. */
+static int open_newest(struct wal *w, struct err *err)
+{
+	char name[SEGMENT_NAME_MAX];
+
+	segment_file_name(name, w, newest(w)->first_index);
+	w->fd = openat(w->dir_fd, name, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (w->fd < 0)
+		return ERR_SET(err, STORE_E_OPEN, "cannot open %s for writing: %s", name, strerror(errno));
+	if (ftruncate(w->fd, (off_t)newest(w)->size) != 0)
+		fatal("cannot cut the torn tail off %s: %s", name, strerror(errno));
+	wal_sync(w);
+	sync_directory(w);
+	return OK;
+}
+
+int wal_open(struct wal **out, const char *dir, const char *name, bool create, wal_replay_fn replay,
+	     void *ctx, struct wal_report *report, struct err *err)
+{
+	struct wal *w = xcalloc(1, sizeof(*w));
+	struct wal_report unused;
+	int code;
+
+	CHECK(strlen(name) + 32 < SEGMENT_NAME_MAX);
+	if (!report)
+		report = &unused;
+	*report = (struct wal_report){ 0 };
+	w->fd = -1;
+	w->name = xstrdup(name);
+	w->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w->dir_fd < 0)
+		code = ERR_SET(err, STORE_E_OPEN, "cannot open %s: %s", dir, strerror(errno));
+	else
+		code = list_segments(w, err);
+	if (code == OK && create && w->segment_count)
+		code = ERR_SET(err, STORE_E_EXISTS, "%s holds a %s log already", dir, name);
+	else if (code == OK && !create && !w->segment_count)
+		code = ERR_SET(err, STORE_E_NOT_FOUND, "%s holds no segment of the %s log", dir, name);
+	if (code == OK && create) {
+		w->next_index = w->synced_index = 1;
+		code = start_segment(w, err);
+	} else if (code == OK) {
+		code = wal_read(w, replay, ctx, report, err);
+		if (code == OK)
+			code = open_newest(w, err);
+	}
+	if (code != OK) {
+		wal_close(w);
+		return code;
+	}
+	*out = w;
+	return OK;
+}
+
+void wal_close(struct wal *w)
+{
+	if (!w)
+		return;
+	if (w->fd >= 0)
+		close(w->fd);
+	if (w->dir_fd >= 0)
+		close(w->dir_fd);
+	free(w->segments);
+	free(w->name);
+	free(w);
+}
+
+/* --- appending --- */
+
+/* Writes all of it; the kernel may take it in several bites. 0 or an errno. */
+static int write_all(int fd, struct iovec *v, int count)
+{
+	while (count) {
+		ssize_t n = writev(fd, v, count);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		while (count && (size_t)n >= v->iov_len) {
+			n -= (ssize_t)v->iov_len;
+			v++;
+			count--;
+		}
+		if (count) {
+			v->iov_base = (uint8_t *)v->iov_base + n;
+			v->iov_len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static struct iovec iovec_of(struct bytes b)
+{
+	struct iovec v = { .iov_len = b.size };
+
+	/* iovec has no const; writev reads only. */
+	memcpy(&v.iov_base, &b.data, sizeof(v.iov_base));
+	return v;
+}
+
+int wal_append(struct wal *w, uint8_t kind, const struct bytes parts[], size_t part_count,
+	       uint64_t *index, struct err *err)
+{
+	struct record_header h = { .index = w->next_index, .synced = w->synced_index, .kind = kind };
+	uint8_t header[RECORD_HEADER_SIZE], trailer[4];
+	struct iovec v[WAL_PART_MAX + 2];
+	uint64_t size = 0;
+	uint32_t crc;
+	int error;
+
+	CHECK(part_count <= WAL_PART_MAX);
+	for (size_t i = 0; i < part_count; i++)
+		size += parts[i].size;
+	if (size > WAL_RECORD_MAX)
+		return ERR_SET(err, STORE_E_WRITE, "a log record of %" PRIu64 " bytes is above the limit of %u",
+			       size, WAL_RECORD_MAX);
+	h.length = (uint32_t)size;
+	record_header_encode(header, &h);
+	v[0] = iovec_of(bytes_of(header, sizeof(header)));
+	crc = crc32c(w->chain, bytes_of(header, sizeof(header)));
+	for (size_t i = 0; i < part_count; i++) {
+		v[i + 1] = iovec_of(parts[i]);
+		crc = crc32c(crc, parts[i]);
+	}
+	store_le32(trailer, crc);
+	v[part_count + 1] = iovec_of(bytes_of(trailer, sizeof(trailer)));
+	error = write_all(w->fd, v, (int)part_count + 2);
+	if (error) {
+		if (!is_full(error))
+			fatal("cannot write to the %s log: %s; check the disk, then restart", w->name,
+			      strerror(error));
+		if (ftruncate(w->fd, (off_t)newest(w)->size) != 0)
+			fatal("cannot take half a record back from the full %s log: %s; make room, then restart",
+			      w->name, strerror(errno));
+		return ERR_SET(err, STORE_E_WRITE, "no room for the %s log: %s; make room on the disk", w->name,
+			       strerror(error));
+	}
+	newest(w)->size += size + RECORD_OVERHEAD;
+	w->chain = crc;
+	if (index)
+		*index = w->next_index;
+	w->next_index++;
+	return OK;
+}
+
+void wal_sync(struct wal *w)
+{
+	if (w->synced_index == w->next_index)
+		return;
+	sync_or_die(w, w->fd);
+	w->synced_index = w->next_index;
+}
+
+/* --- segments --- */
+
+int wal_rotate(struct wal *w, struct err *err)
+{
+	if (newest(w)->first_index == w->next_index)
+		return OK;
+	wal_sync(w);
+	return start_segment(w, err);
+}
+
+void wal_trim(struct wal *w, uint64_t keep_from)
+{
+	char name[SEGMENT_NAME_MAX];
+	size_t gone = 0;
+
+	while (gone + 1 < w->segment_count && w->segments[gone + 1].first_index <= keep_from) {
+		segment_file_name(name, w, w->segments[gone].first_index);
+		if (unlinkat(w->dir_fd, name, 0) != 0)
+			fatal("cannot remove old log segment %s: %s", name, strerror(errno));
+		sync_directory(w);
+		gone++;
+	}
+	w->segment_count -= gone;
+	memmove(w->segments, w->segments + gone, w->segment_count * sizeof(w->segments[0]));
+}
+
+uint64_t wal_first_index(const struct wal *w)
+{
+	return w->segments[0].first_index;
+}
+
+uint64_t wal_next_index(const struct wal *w)
+{
+	return w->next_index;
+}
+
+uint64_t wal_size(const struct wal *w)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < w->segment_count; i++)
+		sum += w->segments[i].size;
+	return sum;
+}

@@ -1,0 +1,54 @@
+/*
+ * wal_format - the bytes of a log segment, and the log's inside. For wal*.c only.
+ */
+#ifndef WEFT_STORE_WAL_FORMAT_H
+#define WEFT_STORE_WAL_FORMAT_H
+
+#include "store/wal.h"
+
+#define SEGMENT_MAGIC "weft.wal"
+#define SEGMENT_VERSION 1
+#define SEGMENT_HEADER_SIZE 28
+
+#define RECORD_HEADER_SIZE 21 /* length, index, synced, kind */
+#define RECORD_OVERHEAD (RECORD_HEADER_SIZE + 4)
+
+#define SEGMENT_NAME_MAX 96
+
+struct segment {
+	uint64_t first_index;
+	uint64_t size; /* bytes */
+};
+
+struct wal {
+	char *name;
+	int dir_fd;
+	int fd;                  /* of the newest segment, opened for appending */
+	struct segment *segments;
+	size_t segment_count;
+	uint64_t next_index;
+	uint64_t synced_index;   /* all records below it are durable */
+	uint32_t chain;          /* the newest record's CRC */
+};
+
+struct record_header {
+	uint32_t length;
+	uint64_t index;
+	uint64_t synced;
+	uint8_t kind;
+};
+
+void record_header_encode(uint8_t out[RECORD_HEADER_SIZE], const struct record_header *h);
+void record_header_decode(struct record_header *out, const uint8_t in[RECORD_HEADER_SIZE]);
+
+void segment_header_encode(uint8_t out[SEGMENT_HEADER_SIZE], uint64_t first_index, uint32_t chain);
+
+/* "name-0000000000000001.log". */
+void segment_file_name(char out[SEGMENT_NAME_MAX], const struct wal *w, uint64_t first_index);
+
+/* Reads all segments in w->segments, whose first_index are known and rising,
+ * gives their records to `replay`, sets sizes, next_index and chain, and cuts a
+ * torn tail off. (wal_read.c) */
+int wal_read(struct wal *w, wal_replay_fn replay, void *ctx, struct wal_report *report, struct err *err);
+
+#endif

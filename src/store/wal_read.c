@@ -1,0 +1,209 @@
+/*
+ * Reading a log on opening: every record of every segment, and the judgement of
+ * a broken one: a tail that a crash tore, or a loss.
+ */
+#include "store/wal_format.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/crc32c.h"
+#include "base/limits.h"
+
+/* How much behind a broken record is searched for a witness of a loss. */
+#define TAIL_SIZE_MAX (512 * MIB)
+
+#define ADVICE "restore the data directory from a backup, or remove it, run init again and sync from the peers"
+
+struct reader {
+	struct wal *w;
+	int fd;
+	char file[SEGMENT_NAME_MAX];
+	uint64_t at, size; /* position in the segment, and its size */
+	struct buf payload;
+};
+
+static int corrupt(const struct reader *r, struct err *err, const char *what)
+{
+	return ERR_SET(err, STORE_E_CORRUPT, "%s at byte %" PRIu64 ": %s; " ADVICE, r->file, r->at, what);
+}
+
+/* Reads exactly `size` bytes; the file is known to be long enough. */
+static int read_at(const struct reader *r, uint64_t at, uint8_t *out, size_t size, struct err *err)
+{
+	while (size) {
+		ssize_t n = pread(r->fd, out, size, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return corrupt(r, err, n < 0 ? strerror(errno) : "the file became shorter");
+		out += n;
+		at += (uint64_t)n;
+		size -= (size_t)n;
+	}
+	return OK;
+}
+
+/* Reads the record at r->at; *valid is false if it is broken in any way. Its
+ * payload is in r->payload, its CRC in *crc. */
+static int read_record(struct reader *r, struct record_header *h, uint32_t *crc, bool *valid,
+		       struct err *err)
+{
+	uint8_t header[RECORD_HEADER_SIZE], *body;
+	int code;
+
+	*valid = false;
+	if (r->size - r->at < RECORD_OVERHEAD)
+		return OK;
+	code = read_at(r, r->at, header, sizeof(header), err);
+	if (code != OK)
+		return code;
+	record_header_decode(h, header);
+	if (h->length > WAL_RECORD_MAX || h->length > r->size - r->at - RECORD_OVERHEAD)
+		return OK;
+	buf_reset(&r->payload);
+	body = buf_extend(&r->payload, h->length + 4);
+	code = read_at(r, r->at + RECORD_HEADER_SIZE, body, h->length + 4, err);
+	if (code != OK)
+		return code;
+	*crc = crc32c(crc32c(r->w->chain, bytes_of(header, sizeof(header))), bytes_of(body, h->length));
+	*valid = *crc == load_le32(body + h->length) && h->index == r->w->next_index && h->synced <= h->index;
+	r->payload.size -= 4;
+	return OK;
+}
+
+/* True if a whole record that stands at tail[at] knows the one at tail[0], whose
+ * index is `broken`, as synced. */
+static bool is_witness(struct bytes tail, size_t at, uint64_t broken, uint32_t broken_crc)
+{
+	const uint8_t *p = tail.data + at;
+	size_t room = tail.size - at - RECORD_OVERHEAD;
+	struct record_header h, first;
+	struct bytes covered;
+	uint32_t crc;
+
+	record_header_decode(&h, p);
+	if (h.synced <= broken || h.index < h.synced || h.index - broken > tail.size || h.length > room)
+		return false;
+	covered = bytes_of(p, RECORD_HEADER_SIZE + h.length);
+	crc = load_le32(p + covered.size);
+	if (crc32c(load_le32(p - 4), covered) == crc)
+		return true;
+	/* The broken bytes may be the very checksum that this record continues. */
+	record_header_decode(&first, tail.data);
+	return at == (uint64_t)first.length + RECORD_OVERHEAD && crc32c(broken_crc, covered) == crc;
+}
+
+/* Decides about a broken record at r->at in the newest segment. */
+static int judge_tail(struct reader *r, uint32_t broken_crc, struct err *err)
+{
+	uint64_t broken = r->w->next_index;
+	size_t size = r->size - r->at;
+	struct buf tail = { 0 };
+	int code;
+
+	if (size > TAIL_SIZE_MAX)
+		return corrupt(r, err, "a broken record with much behind it");
+	code = read_at(r, r->at, buf_extend(&tail, size), size, err);
+	for (size_t at = RECORD_OVERHEAD; code == OK && at + RECORD_OVERHEAD <= size; at++)
+		if (is_witness(buf_bytes(&tail), at, broken, broken_crc))
+			code = corrupt(r, err, "a broken record that was synced");
+	buf_clear(&tail);
+	return code;
+}
+
+static int read_header(struct reader *r, uint64_t first_index, bool is_oldest, struct err *err)
+{
+	uint8_t header[SEGMENT_HEADER_SIZE], expected[SEGMENT_HEADER_SIZE];
+	int code;
+
+	if (r->size < SEGMENT_HEADER_SIZE)
+		return corrupt(r, err, "the segment is cut short");
+	code = read_at(r, 0, header, sizeof(header), err);
+	if (code != OK)
+		return code;
+	if (is_oldest) {
+		r->w->chain = load_le32(header + 20);
+		r->w->next_index = first_index;
+	}
+	segment_header_encode(expected, first_index, load_le32(header + 20));
+	if (memcmp(header, expected, sizeof(header)) != 0)
+		return corrupt(r, err, "a broken segment header");
+	if (first_index != r->w->next_index)
+		return corrupt(r, err, "records before this segment are missing");
+	if (r->w->chain != load_le32(header + 20))
+		return corrupt(r, err, "this segment does not continue the one before it");
+	r->at = SEGMENT_HEADER_SIZE;
+	return OK;
+}
+
+static int read_records(struct reader *r, bool is_newest, wal_replay_fn replay, void *ctx,
+			struct wal_report *report, struct err *err)
+{
+	struct record_header h;
+	uint32_t crc = 0;
+	bool valid;
+	int code;
+
+	while (r->at < r->size) {
+		code = read_record(r, &h, &crc, &valid, err);
+		if (code != OK)
+			return code;
+		if (!valid && !is_newest)
+			return corrupt(r, err, "a broken record");
+		if (!valid) {
+			report->torn_size = r->size - r->at;
+			return judge_tail(r, crc, err);
+		}
+		code = replay ? replay(ctx, h.index, h.kind, buf_bytes(&r->payload), err) : OK;
+		if (code != OK)
+			return err_prefix(err, code, "%s at byte %" PRIu64, r->file, r->at);
+		r->w->chain = crc;
+		r->w->next_index++;
+		r->at += h.length + RECORD_OVERHEAD;
+		report->record_count++;
+	}
+	return OK;
+}
+
+static int read_segment(struct reader *r, size_t i, wal_replay_fn replay, void *ctx,
+			struct wal_report *report, struct err *err)
+{
+	struct wal *w = r->w;
+	bool is_newest = i + 1 == w->segment_count;
+	struct stat st;
+	int code;
+
+	segment_file_name(r->file, w, w->segments[i].first_index);
+	r->at = 0;
+	r->fd = openat(w->dir_fd, r->file, O_RDONLY | O_CLOEXEC);
+	if (r->fd < 0 || fstat(r->fd, &st) != 0) {
+		code = ERR_SET(err, STORE_E_OPEN, "cannot open %s: %s", r->file, strerror(errno));
+	} else {
+		r->size = (uint64_t)st.st_size;
+		code = read_header(r, w->segments[i].first_index, i == 0, err);
+		if (code == OK)
+			code = read_records(r, is_newest, replay, ctx, report, err);
+		w->segments[i].size = r->at;
+	}
+	if (r->fd >= 0)
+		close(r->fd);
+	return code;
+}
+
+int wal_read(struct wal *w, wal_replay_fn replay, void *ctx, struct wal_report *report, struct err *err)
+{
+	struct reader r = { .w = w };
+	int code = OK;
+
+	for (size_t i = 0; code == OK && i < w->segment_count; i++)
+		code = read_segment(&r, i, replay, ctx, report, err);
+	buf_clear(&r.payload);
+	return code;
+}
