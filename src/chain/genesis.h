@@ -16,7 +16,12 @@
  *
  * Unknown members of `weft` and of an account are refused, so that a misspelt
  * parameter cannot go unnoticed; unknown members elsewhere are geth's and are
- * ignored. Fork times of the revision must be 0: a chain has one revision.
+ * ignored. Fork times and blocks must be 0: a chain has one revision, the newest
+ * that `config` names. Numbers may be hexadecimal or decimal strings or JSON
+ * numbers. Only `config.chainId`, a revision and the validators must be given.
+ *
+ * An account of `alloc` that has nothing (EIP-161: no balance, nonce or code) and
+ * a slot whose value is zero are the same as none, and are left out.
  */
 #ifndef WEFT_CHAIN_GENESIS_H
 #define WEFT_CHAIN_GENESIS_H
@@ -52,7 +57,8 @@ struct genesis {
 int genesis_parse(struct genesis *out, struct bytes json, struct err *err);
 void genesis_clear(struct genesis *g);
 
-/* Writes the file that genesis_parse() reads back to the same genesis. */
+/* Writes the file that genesis_parse() reads back to the same genesis, if it has
+ * validators. */
 void genesis_write(struct buf *out, const struct genesis *g);
 
 /* A fresh genesis with all defaults, the contracts that tools expect in `alloc`

@@ -29,6 +29,7 @@ enum revision {
 #define GAS_TX_INITCODE_WORD 2ull        /* EIP-3860 */
 #define GAS_TX_FLOOR_TOKEN 10ull         /* EIP-7623: floor for a token of call data */
 #define GAS_TX_TOKENS_NONZERO 4ull       /* EIP-7623: tokens of a non-zero byte */
+#define CODE_SIZE_MAX 24576ull           /* EIP-170 */
 #define INITCODE_SIZE_MAX 49152ull       /* EIP-3860 */
 #define TX_GAS_LIMIT_MAX (1ull << 24)    /* EIP-7825, from Osaka on */
 
@@ -36,6 +37,8 @@ enum revision {
 #define BLOCK_SIZE_MAX (8 * MIB)         /* of the block's RLP */
 #define BLOCK_TX_COUNT_MAX 10000
 #define BLOCK_GAS_LIMIT_DEFAULT 240000000ull
+#define BLOCK_GAS_LIMIT_MIN 5000000ull
+#define BLOCK_GAS_LIMIT_MAX (1ull << 50)
 #define BLOCK_WITHDRAWAL_COUNT_MAX 1024
 
 /* Validators. */
@@ -46,18 +49,24 @@ enum revision {
 #define MIN_INTERVAL_MS_DEFAULT 100
 #define HEARTBEAT_MS_DEFAULT 30000
 #define VIEW_TIMEOUT_MS_DEFAULT 500
+#define EPOCH_LENGTH_DEFAULT 1000
+#define EPOCH_LENGTH_MAX 1000000         /* bounds the steps to a proposer */
 #define CONFIRMATION_INTERVAL_MS 1000    /* between the empty blocks after a non-empty one */
 #define CONFIRMATION_COUNT 5
 #define HISTORY_MS_DEFAULT 128000        /* how far back state can be asked for */
 
 /* Base fee (EIP-1559, per second of chain time instead of per block). */
 #define BASE_FEE_CHANGE_DENOMINATOR 8
-#define GAS_TARGET_PER_SECOND_DEFAULT (BLOCK_GAS_LIMIT_DEFAULT * 5)
+#define GAS_TARGET_PER_SECOND_BLOCKS 5   /* full blocks a second that are the target */
+#define GAS_TARGET_PER_SECOND_DEFAULT (BLOCK_GAS_LIMIT_DEFAULT * GAS_TARGET_PER_SECOND_BLOCKS)
 #define BASE_FEE_FLOOR_DEFAULT 1000000000ull /* 1 gwei */
 
 /* Reward: this many gwei for every reward period of chain time. */
 #define REWARD_GWEI_DEFAULT (5 * GWEI_PER_COIN)
 #define REWARD_PERIOD_MS_DEFAULT 30000
+
+/* Tools read JSON numbers as doubles: nothing above this may be a chain's id. */
+#define CHAIN_ID_MAX ((1ull << 53) - 1)
 
 /* What a genesis file sets; its hash is bound into the genesis block. */
 struct chain_params {
