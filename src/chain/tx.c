@@ -399,7 +399,7 @@ static int check_gas(const struct tx *t, enum revision revision, struct err *err
 int tx_check(const struct tx *t, const struct chain_params *params, struct err *err)
 {
 	char fee[U256_DECIMAL_MAX + 1], priority_fee[U256_DECIMAL_MAX + 1];
-	struct wei cost;
+	struct wei gas_cost;
 
 	if (t->has_chain_id && t->chain_id != params->chain_id)
 		return ERR_SET(err, CHAIN_E_TX_CHAIN_ID,
@@ -418,9 +418,9 @@ int tx_check(const struct tx *t, const struct chain_params *params, struct err *
 			       "maxPriorityFeePerGas: %s, maxFeePerGas: %s",
 			       u256_to_decimal(priority_fee, &t->max_priority_fee.n),
 			       u256_to_decimal(fee, &t->max_fee.n));
-	if (!tx_max_cost(t, &cost))
+	if (wei_mul_gas(&gas_cost, t->max_fee, t->gas_limit))
 		return ERR_SET(err, CHAIN_E_TX_VALUE,
-			       "insufficient funds for gas * price + value: more than 256 bits");
+			       "insufficient funds for gas * price + value: gas * price needs more than 256 bits");
 	return check_gas(t, params->revision, err);
 }
 

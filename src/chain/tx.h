@@ -73,8 +73,8 @@ int tx_recover(const struct ecc *e, struct tx *t, struct err *err);
 struct tx *tx_ref(struct tx *t);
 void tx_unref(struct tx *t); /* NULL is allowed */
 
-/* What every chain asks of a transaction beyond its bytes: gas limit × price and
- * value fit 256 bits, priority fee ≤ fee, nonce < 2^64-1 (EIP-2681), init code
+/* What every chain asks of a transaction beyond its bytes: gas limit × price
+ * fits 256 bits, priority fee ≤ fee, nonce < 2^64-1 (EIP-2681), init code
  * ≤ INITCODE_SIZE_MAX, gas limit ≥ tx_intrinsic_gas() and, from Osaka on,
  * ≤ TX_GAS_LIMIT_MAX; and of its chain id, if it has one, that it is `chain_id`.
  * The messages are the ones that clients match ("intrinsic gas too low: …"). */
@@ -93,7 +93,8 @@ uint64_t tx_floor_gas(const struct tx *t, enum revision revision);
  * False if max_fee < base_fee. */
 bool tx_effective_price(const struct tx *t, struct wei base_fee, struct wei *out);
 
-/* gas_limit · max_fee + value: what the sender must have. False on overflow. */
+/* gas_limit · max_fee + value: what the sender must have. False if that needs more
+ * than 256 bits, which nobody has. */
 bool tx_max_cost(const struct tx *t, struct wei *out);
 
 /* The digest that was signed. */
