@@ -47,7 +47,7 @@ static void write_text(const char *text)
 }
 
 /* A crash names its input, in the form that fuzz_seeds takes. */
-static void on_crash(int signal_number)
+static void report(void)
 {
 	static const char digits[] = "0123456789abcdef";
 
@@ -60,8 +60,29 @@ static void on_crash(int signal_number)
 		write_text(pair);
 	}
 	write_text("\n");
+}
+
+static void on_crash(int signal_number)
+{
+	report();
 	signal(signal_number, SIG_DFL);
 	raise(signal_number);
+}
+
+/* There only with AddressSanitizer, which then reports bad accesses itself. */
+void __asan_set_death_callback(void (*callback)(void)) __attribute__((weak));
+
+static void watch_for_crashes(void)
+{
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+
+	signal(SIGABRT, on_crash);
+	if (__asan_set_death_callback) {
+		__asan_set_death_callback(report);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(signals); i++)
+		signal(signals[i], on_crash);
 }
 
 /* The target sees a copy of exactly the input's size, so that a sanitizer
@@ -192,7 +213,8 @@ static void mutate_once(struct buf *b, const struct corpus *c, struct rng *r)
 		if (c->count && other->size) {
 			size_t from = size_below(r, other->size);
 
-			run = MIN(other->size - from, (size_t)rng_below(r, 64) + 1);
+			run = size_below(r, 64) + 1;
+			run = MIN(run, other->size - from);
 			insert(b, at, bytes_of(other->data + from, run));
 		}
 		break;
@@ -300,9 +322,6 @@ static int run_files(int count, char **paths)
 
 int main(int argc, char **argv)
 {
-	static const int signals[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL };
-
-	for (size_t i = 0; i < ARRAY_COUNT(signals); i++)
-		signal(signals[i], on_crash);
+	watch_for_crashes();
 	return argc > 1 ? run_files(argc - 1, argv + 1) : run_generated();
 }
