@@ -11,6 +11,7 @@
 #define WALK_DEPTH_MAX 8
 
 /* A name as TAP wants it: on one line, and a '#' would begin a directive. */
+__attribute__((format(printf, 1, 0)))
 static void print_name(const char *format, va_list args)
 {
 	char name[512];
