@@ -1,6 +1,10 @@
 /*
- * http - an HTTP/1.1 server on one thread of its own, and a client; libevent
- * behind both.
+ * http - an HTTP/1.1 server on one thread of its own, with libevent's loop behind
+ * it, and clients.
+ *
+ *     any thread                server's thread                 socket
+ *                  handler <--- parse <--- bounded buffer <---- bytes
+ *     http_reply() --> mailbox (lock-free, one wake-up for many) --> bytes
  *
  * The server bounds everything that a client controls: connections, header and
  * body size, time for header, body and reply; requests that are answered later
@@ -29,15 +33,15 @@ struct http_request;
 enum http_method {
 	HTTP_METHOD_GET,
 	HTTP_METHOD_POST,
-	HTTP_METHOD_OPTIONS,
-	HTTP_METHOD_OTHER,
 };
 
 struct http_limits {
 	size_t connection_count;
 	size_t header_size;
 	size_t body_size;
-	uint32_t idle_timeout_ms;    /* a connection without a request, or one half sent */
+	/* A connection without a request; a request from its first byte to its last; a
+	 * reply that is not read (longer for a large one, at 64 bytes a millisecond). */
+	uint32_t idle_timeout_ms;
 	size_t pending_count;        /* requests kept by handlers; beyond it: 503 */
 };
 
@@ -46,16 +50,18 @@ struct http_options {
 	uint16_t port;               /* 0: any free one, see http_server_port() */
 	struct http_limits limits;
 	/* Comma-separated; "*" allows all. Host: what the Host header may name (without
-	 * port; an IP address literal and "localhost" always may). Origin: what may be
-	 * answered with Access-Control-Allow-Origin. Empty or NULL: nothing more. */
+	 * port; an IP address literal and "localhost" always may). Origin: the web sites
+	 * that may call and read the answer (Access-Control-Allow-Origin); pages served
+	 * here, browser extensions and whatever sends no Origin always may call. Empty or
+	 * NULL: nothing more. */
 	const char *allowed_hosts;
 	const char *allowed_origins;
 	const struct log *log;
 };
 
-/* Called for every request that passed the limits and the Host check, OPTIONS
- * preflights excepted (they are answered here). Takes `req`; ends it with
- * http_reply(). */
+/* Called for every GET and POST that passed the limits and the Host and Origin
+ * checks. OPTIONS (the CORS preflight) and other methods (405) are answered here.
+ * Takes `req`; ends it with http_reply(). */
 typedef void (*http_handler_fn)(void *ctx, struct http_request *req);
 
 /* Listens and starts the thread. IO_E_LISTEN names address, port and remedy. */
@@ -75,37 +81,53 @@ const char *http_request_query(const struct http_request *r); /* "" if none */
 struct bytes http_request_body(const struct http_request *r);
 const char *http_request_content_type(const struct http_request *r); /* "" if none */
 
-/* Answers, from any thread; takes `req` and the content of `body` (left empty). A
- * client that has gone is no error. */
+/* Answers, from any thread; takes `req` and the content of `body` (left empty; may
+ * be NULL). `content_type`: a static string, or NULL. A client that has gone is no
+ * error. */
 void http_reply(struct http_request *req, int status, const char *content_type, struct buf *body);
 
 /* Counters for metrics. */
 struct http_stats {
-	uint64_t request_count, refused_count, connection_count_total;
-	size_t connection_count, pending_count;
+	uint64_t request_count;          /* taken by the handler */
+	uint64_t refused_count;          /* requests and connections refused here */
+	uint64_t connection_count_total; /* accepted since the start */
+	size_t connection_count;         /* open now */
+	size_t pending_count;            /* requests that handlers keep */
 };
 void http_server_get_stats(const struct http_server *s, struct http_stats *out);
 
-/* --- client --- */
+/* --- clients --- */
 
-/* Posts JSON over a kept-alive connection, one request at a time, blocking. */
+/* Posts JSON over a kept-alive connection, one request at a time, blocking. `url`:
+ * "http://host[:port][/path]"; the port is 80 if left out, an IPv6 literal stands
+ * in brackets. Connects at the first post. IO_E_ADDRESS says what is wrong with
+ * the URL. */
 struct http_client;
 int http_client_new(struct http_client **out, const char *url, struct err *err);
 void http_client_free(struct http_client *c);
-/* The reply's body into `reply` (emptied first), its status into *status. */
+/* The reply's body into `reply` (emptied first), its status into *status. A
+ * connection that the server has closed meanwhile is opened again. `timeout_ms`
+ * is for all of it. After an error the next call connects anew. */
 int http_client_post(struct http_client *c, struct bytes body, struct buf *reply, int *status,
 		     uint32_t timeout_ms, struct err *err);
 
+/* What a connection of http_load_run() does next. */
+enum http_load_next {
+	HTTP_LOAD_SEND, /* `body` is to be posted */
+	HTTP_LOAD_WAIT, /* nothing now: ask again in a moment */
+	HTTP_LOAD_END,  /* nothing any more on this connection */
+};
+
 /* Many posts at once from one thread: `connection_count` kept-alive connections,
- * each with one request under way. `next` gives the next body to send (false: no
- * more), `done` takes the reply. Runs until all are answered or `timeout_ms` is
- * over; a connection that breaks is IO_E_PROTOCOL. */
+ * each with one request under way. `next` fills `body` (given empty), `done` takes
+ * the reply. Runs until all connections have ended (OK), or `timeout_ms` is over
+ * (IO_E_TIMEOUT); a connection that breaks is IO_E_PROTOCOL. */
 struct http_load {
 	const char *url;
 	size_t connection_count;
-	uint32_t timeout_ms;
+	uint64_t timeout_ms;
 	void *ctx;
-	bool (*next)(void *ctx, size_t connection, struct buf *body);
+	enum http_load_next (*next)(void *ctx, size_t connection, struct buf *body);
 	void (*done)(void *ctx, size_t connection, int status, struct bytes reply);
 };
 int http_load_run(const struct http_load *load, struct err *err);

@@ -1,0 +1,291 @@
+#include "io/queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+#define WORKER_BATCH_MAX 16
+
+/* A ring under one mutex. Waiters are counted, so that a push or pop that wakes
+ * nobody makes no system call. `count` and `closed` change under the mutex and
+ * are atomic only for those who look without it. */
+struct io_queue {
+	pthread_mutex_t mutex;
+	pthread_cond_t has_items, has_room;
+	size_t item_waiters, room_waiters;
+	size_t capacity, head;
+	atomic_size_t count;
+	atomic_bool closed;
+	void *items[];
+};
+
+struct io_queue *io_queue_new(size_t capacity)
+{
+	struct io_queue *q;
+	pthread_condattr_t attr;
+
+	CHECK(capacity > 0 && capacity < SIZE_MAX / sizeof(void *) - sizeof(*q));
+	q = xcalloc(1, sizeof(*q) + capacity * sizeof(void *));
+	q->capacity = capacity;
+	CHECK(pthread_mutex_init(&q->mutex, NULL) == 0);
+	CHECK(pthread_condattr_init(&attr) == 0);
+	CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	CHECK(pthread_cond_init(&q->has_items, &attr) == 0);
+	CHECK(pthread_cond_init(&q->has_room, &attr) == 0);
+	pthread_condattr_destroy(&attr);
+	return q;
+}
+
+void io_queue_free(struct io_queue *q)
+{
+	if (!q)
+		return;
+	CHECK(q->item_waiters == 0 && q->room_waiters == 0);
+	pthread_cond_destroy(&q->has_items);
+	pthread_cond_destroy(&q->has_room);
+	pthread_mutex_destroy(&q->mutex);
+	free(q);
+}
+
+/* With the mutex held and room in the ring. */
+static void put(struct io_queue *q, void *item)
+{
+	size_t count = atomic_load_explicit(&q->count, memory_order_relaxed);
+
+	q->items[(q->head + count) % q->capacity] = item;
+	atomic_store_explicit(&q->count, count + 1, memory_order_relaxed);
+	if (q->item_waiters > 0)
+		pthread_cond_signal(&q->has_items);
+}
+
+bool io_queue_try_push(struct io_queue *q, void *item)
+{
+	bool taken;
+
+	pthread_mutex_lock(&q->mutex);
+	taken = !q->closed && q->count < q->capacity;
+	if (taken)
+		put(q, item);
+	pthread_mutex_unlock(&q->mutex);
+	return taken;
+}
+
+bool io_queue_push(struct io_queue *q, void *item)
+{
+	bool taken;
+
+	pthread_mutex_lock(&q->mutex);
+	while (!q->closed && q->count == q->capacity) {
+		q->room_waiters++;
+		pthread_cond_wait(&q->has_room, &q->mutex);
+		q->room_waiters--;
+	}
+	taken = !q->closed;
+	if (taken)
+		put(q, item);
+	pthread_mutex_unlock(&q->mutex);
+	return taken;
+}
+
+static struct timespec deadline_after(uint64_t timeout_us)
+{
+	struct timespec t;
+
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
+	t.tv_sec += (time_t)(timeout_us / 1000000);
+	t.tv_nsec += (long)(timeout_us % 1000000) * 1000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_nsec -= 1000000000;
+		t.tv_sec++;
+	}
+	return t;
+}
+
+/* With the mutex held: until there is an item, the queue is closed or the time is over. */
+static void wait_for_items(struct io_queue *q, uint64_t timeout_us)
+{
+	struct timespec deadline;
+	bool for_ever = timeout_us > INT64_MAX / 2;
+
+	if (q->count > 0 || q->closed || timeout_us == 0)
+		return;
+	if (!for_ever)
+		deadline = deadline_after(timeout_us);
+	q->item_waiters++;
+	while (q->count == 0 && !q->closed) {
+		if (for_ever)
+			pthread_cond_wait(&q->has_items, &q->mutex);
+		else if (pthread_cond_timedwait(&q->has_items, &q->mutex, &deadline) == ETIMEDOUT)
+			break;
+	}
+	q->item_waiters--;
+}
+
+size_t io_queue_pop(struct io_queue *q, void *items[], size_t max, uint64_t timeout_us)
+{
+	size_t taken, left;
+
+	pthread_mutex_lock(&q->mutex);
+	wait_for_items(q, timeout_us);
+	left = q->count;
+	for (taken = 0; taken < max && left > 0; taken++, left--) {
+		items[taken] = q->items[q->head];
+		q->head = (q->head + 1) % q->capacity;
+	}
+	q->count = left;
+	if (taken > 0 && q->room_waiters > 0)
+		pthread_cond_broadcast(&q->has_room);
+	pthread_mutex_unlock(&q->mutex);
+	return taken;
+}
+
+void io_queue_close(struct io_queue *q)
+{
+	pthread_mutex_lock(&q->mutex);
+	q->closed = true;
+	pthread_cond_broadcast(&q->has_items);
+	pthread_cond_broadcast(&q->has_room);
+	pthread_mutex_unlock(&q->mutex);
+}
+
+bool io_queue_closed(const struct io_queue *q)
+{
+	return atomic_load(&q->closed);
+}
+
+size_t io_queue_count(const struct io_queue *q)
+{
+	return atomic_load(&q->count);
+}
+
+/* --- threads --- */
+
+struct io_thread {
+	pthread_t id;
+	char name[16]; /* what the kernel keeps of a thread's name */
+	void (*fn)(void *ctx);
+	void *ctx;
+};
+
+static void *thread_main(void *arg)
+{
+	struct io_thread *t = arg;
+
+	pthread_setname_np(pthread_self(), t->name);
+	t->fn(t->ctx);
+	return NULL;
+}
+
+struct io_thread *io_thread_start(const char *name, void (*fn)(void *ctx), void *ctx)
+{
+	struct io_thread *t = xcalloc(1, sizeof(*t));
+	int error;
+
+	snprintf(t->name, sizeof(t->name), "%s", name);
+	t->fn = fn;
+	t->ctx = ctx;
+	error = pthread_create(&t->id, NULL, thread_main, t);
+	if (error != 0)
+		fatal("can't start the thread %s: %s (see ulimit -u)", name, strerror(error));
+	return t;
+}
+
+void io_thread_join(struct io_thread *t)
+{
+	if (!t)
+		return;
+	CHECK(pthread_join(t->id, NULL) == 0);
+	free(t);
+}
+
+struct io_workers {
+	struct io_queue *queue;
+	void (*fn)(void *ctx, void *item);
+	void *ctx;
+	size_t count;
+	struct io_thread *threads[];
+};
+
+/* A share of what waits at once saves locking; half a share leaves the rest to
+ * whoever is done first. */
+static void work(void *arg)
+{
+	struct io_workers *w = arg;
+	void *items[WORKER_BATCH_MAX];
+	size_t share, taken;
+
+	for (;;) {
+		share = io_queue_count(w->queue) / (2 * w->count);
+		taken = io_queue_pop(w->queue, items, MAX(1, MIN(share, WORKER_BATCH_MAX)),
+				     UINT64_MAX);
+		if (taken == 0)
+			return;
+		for (size_t i = 0; i < taken; i++)
+			w->fn(w->ctx, items[i]);
+	}
+}
+
+struct io_workers *io_workers_start(struct io_queue *q, size_t count, const char *name,
+				    void (*fn)(void *ctx, void *item), void *ctx)
+{
+	struct io_workers *w;
+
+	CHECK(count > 0 && count <= 1024);
+	w = xcalloc(1, sizeof(*w) + count * sizeof(struct io_thread *));
+	w->queue = q;
+	w->fn = fn;
+	w->ctx = ctx;
+	w->count = count;
+	for (size_t i = 0; i < count; i++)
+		w->threads[i] = io_thread_start(name, work, w);
+	return w;
+}
+
+void io_workers_stop(struct io_workers *w)
+{
+	if (!w)
+		return;
+	io_queue_close(w->queue);
+	for (size_t i = 0; i < w->count; i++)
+		io_thread_join(w->threads[i]);
+	free(w);
+}
+
+/* --- mutex --- */
+
+struct io_mutex {
+	pthread_mutex_t m;
+};
+
+struct io_mutex *io_mutex_new(void)
+{
+	struct io_mutex *m = xmalloc(sizeof(*m));
+
+	CHECK(pthread_mutex_init(&m->m, NULL) == 0);
+	return m;
+}
+
+void io_mutex_free(struct io_mutex *m)
+{
+	if (!m)
+		return;
+	pthread_mutex_destroy(&m->m);
+	free(m);
+}
+
+void io_mutex_lock(struct io_mutex *m)
+{
+	CHECK(pthread_mutex_lock(&m->m) == 0);
+}
+
+void io_mutex_unlock(struct io_mutex *m)
+{
+	CHECK(pthread_mutex_unlock(&m->m) == 0);
+}
