@@ -6,7 +6,6 @@
 #include <openssl/sha.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "crypto/ecc.h"
 
 void sha256(struct hash *out, struct bytes message)
@@ -18,28 +17,6 @@ void hmac_sha512(uint8_t out[64], struct bytes key, struct bytes message)
 {
 	CHECK(key.size <= INT_MAX);
 	CHECK(HMAC(EVP_sha512(), key.data, (int)key.size, message.data, message.size, out, NULL));
-}
-
-#define SCRYPT_MEMORY_MAX (1024 * MIB)
-/* OpenSSL counts blocks of 128·r bytes for every lane and some more on top of n. */
-#define SCRYPT_OPENSSL_MAX (SCRYPT_MEMORY_MAX + SCRYPT_MEMORY_MAX / 8)
-/* n·r·p is what it costs in time: 32 times that of a standard keystore. */
-#define SCRYPT_COST_MAX (1ull << 26)
-
-int kdf_scrypt(uint8_t *out, size_t out_size, struct bytes password, struct bytes salt,
-	       uint64_t n, uint32_t r, uint32_t p, struct err *err)
-{
-	if (n < 2 || (n & (n - 1)) || r == 0 || p == 0)
-		return ERR_SET(err, CRYPTO_E_LIBRARY,
-			       "scrypt needs n a power of two above 1, and r and p above 0");
-	if (n > SCRYPT_MEMORY_MAX / 128 / r)
-		return ERR_SET(err, CRYPTO_E_LIBRARY, "scrypt with these n and r needs over 1 GiB");
-	if (p > SCRYPT_COST_MAX / (n * r))
-		return ERR_SET(err, CRYPTO_E_LIBRARY, "scrypt with these n, r and p takes too long");
-	if (EVP_PBE_scrypt((const char *)password.data, password.size, salt.data, salt.size, n, r,
-			   p, SCRYPT_OPENSSL_MAX, out, out_size) != 1)
-		return ERR_SET(err, CRYPTO_E_LIBRARY, "OpenSSL failed to compute scrypt");
-	return OK;
 }
 
 #define PBKDF2_ITERATION_MAX 10000000u

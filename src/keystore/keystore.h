@@ -25,12 +25,15 @@ enum keystore_error {
 #define KEYSTORE_COST_STANDARD 262144u
 #define KEYSTORE_COST_LIGHT 4096u
 
-/* Decrypts one keystore file's text. */
+/* Decrypts one keystore file's text. Costs are bounded (crypto/kdf.h), so that a
+ * file can't ask for more than 1 GiB or for hours. A file that names no address is
+ * believed: whoever looked for one compares. */
 int keystore_decrypt(const struct ecc *e, struct secret_key *out, struct bytes text,
 		     struct bytes password, struct err *err);
 
-/* Encrypts; `random` is 16 bytes of salt-seed each for salt (32), iv (16) and
- * uuid (16): 64 bytes of entropy from the caller. Appends JSON to `out`. */
+/* Encrypts and appends the file's JSON to `out`. `random` is the caller's entropy:
+ * 32 bytes of salt, 16 of iv, 16 of uuid. Fails with crypto's codes on a bad key,
+ * KEYSTORE_E_UNSUPPORTED on a bad cost. About 0.7 s at the standard cost. */
 int keystore_encrypt(const struct ecc *e, struct buf *out, const struct secret_key *key,
 		     struct bytes password, uint32_t scrypt_n, const uint8_t random[64],
 		     struct err *err);
@@ -41,12 +44,14 @@ int keystore_encrypt(const struct ecc *e, struct buf *out, const struct secret_k
 void keystore_name(char out[KEYSTORE_NAME_SIZE], const struct addr *address, uint64_t now_ms);
 
 /* Writes `text` to dir/name: the directory is made with mode 0700, the file with
- * 0600, through a temporary name, synced, renamed, the directory synced.
- * KEYSTORE_E_EXISTS if a file for this address is there already. */
+ * 0600, through a temporary name, synced, renamed, the directory synced. `name`
+ * ends in "--" and the address (keystore_name()). KEYSTORE_E_EXISTS if a file for
+ * this address is there already; a directory that others may write is refused. */
 int keystore_write(const char *dir, const char *name, struct bytes text, struct err *err);
 
-/* Finds the file of `address` in `dir` and reads it into `out`. A file that
- * others may read is refused, with the chmod that mends it. */
+/* Finds the file of `address` in `dir`, by its name or else by its "address", and
+ * appends it to `out`. A file that others may read is refused, with the chmod that
+ * mends it; none at all is KEYSTORE_E_FILE. */
 int keystore_find(const char *dir, const struct addr *address, struct buf *out, struct err *err);
 
 /* Reads one keystore file (at most LIMIT_KEYSTORE_SIZE), same permission rule. */

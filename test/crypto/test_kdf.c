@@ -62,6 +62,18 @@ Test(kdf, scrypt_takes_the_cost_of_a_keystore)
 		     OK);
 }
 
+/* Beyond the RFC's n < 2^(16·r): the Web3 Secret Storage definition's example. */
+Test(kdf, scrypt_takes_n_of_2_to_the_18_with_r_of_1)
+{
+	uint8_t salt[32], out[32];
+
+	unhex(salt, 32, "ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19");
+	cr_assert_eq(kdf_scrypt(out, 32, bytes_of_str("testpassword"), bytes_of(salt, 32), 262144, 1,
+				8, NULL), OK);
+	cr_assert(is_hex(out, 32,
+			 "fac192ceb5fd772906bea3e118a69e8bbb5cc24229e20d8766fd298291bba6bd"));
+}
+
 Test(kdf, scrypt_refuses_parameters_out_of_range)
 {
 	static const struct {
