@@ -1,0 +1,399 @@
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "crypto/keccak.h"
+#include "state/trie.h"
+
+size_t node_encode(uint8_t out[NODE_RLP_MAX], const struct node *n, unsigned at,
+		   uint8_t inner[NODE_RLP_MAX], size_t *inner_size)
+{
+	const struct branch *b = (const struct branch *)n;
+	uint8_t own[NODE_RLP_MAX];
+	struct hash hash;
+	size_t size;
+
+	if (inner_size)
+		*inner_size = 0;
+	if (n->kind == NODE_LEAF)
+		return leaf_encode(out, (const struct leaf *)n, at);
+	if (n->depth == at)
+		return branch_encode(out, b);
+	size = branch_encode(own, b);
+	if (inner_size) {
+		memcpy(inner, own, size);
+		*inner_size = size;
+	}
+	if (size <= NODE_EMBEDDED_MAX)
+		return extension_encode(out, b, at, bytes_of(own, size));
+	keccak256(&hash, bytes_of(own, size));
+	return extension_encode(out, b, at, hash_bytes(&hash));
+}
+
+/* --- hashing --- */
+
+/* One changed node: where its hash goes, and which bit of its parent says that
+ * it is embedded. */
+struct hash_job {
+	struct node_ref *ref;
+	struct branch *parent; /* NULL: the root, never embedded */
+	uint32_t next;         /* job of the same position, plus 1 */
+	uint8_t nibble;
+	uint8_t at;
+	uint8_t inner_size;    /* of the branch behind an extension; 0 if its hash is in the reference */
+};
+
+/* Recursion: `at` rises, so at most 65 deep. */
+static void gather(struct trie_store *s, struct node_ref *r, struct branch *parent, unsigned nibble,
+		   unsigned at)
+{
+	struct branch *b;
+
+	if (s->job_count == s->job_capacity) {
+		s->job_capacity = MAX(s->job_capacity * 2, (size_t)256);
+		s->jobs = xrealloc(s->jobs, s->job_capacity * sizeof(*s->jobs));
+	}
+	s->jobs[s->job_count++] = (struct hash_job){
+		.ref = r,
+		.parent = parent,
+		.next = s->jobs_at[at],
+		.nibble = (uint8_t)nibble,
+		.at = (uint8_t)at,
+	};
+	s->jobs_at[at] = (uint32_t)s->job_count;
+	r->node->flags &= (uint8_t)~NODE_CHANGED;
+	if (r->node->kind == NODE_LEAF)
+		return;
+	b = node_branch(r->node);
+	for (unsigned rest = b->changed; rest; rest &= rest - 1) {
+		unsigned n = (unsigned)__builtin_ctz(rest);
+
+		gather(s, branch_child(b, n), b, n, b->head.depth + 1u);
+	}
+	b->changed = 0;
+}
+
+void trie_gather(struct trie_store *s, struct trie *t)
+{
+	if (t->root.node && t->root.node->flags & NODE_CHANGED)
+		gather(s, &t->root, NULL, 0, 0);
+}
+
+/* Messages that wait for their hash, by how many permutations each takes, so that
+ * the lanes of a batch end together. */
+#define QUEUE_SIZE 32
+#define QUEUE_COUNT 5
+
+struct hash_queue {
+	struct bytes messages[QUEUE_SIZE];
+	struct hash *out[QUEUE_SIZE];
+	uint8_t *room; /* QUEUE_SIZE × NODE_RLP_MAX */
+	size_t count;
+};
+
+static void queue_run(struct hash_queue *q)
+{
+	struct hash found[QUEUE_SIZE];
+
+	keccak256_batch(found, q->messages, q->count);
+	for (size_t i = 0; i < q->count; i++)
+		*q->out[i] = found[i];
+	q->count = 0;
+}
+
+static void queue_push(struct hash_queue queues[QUEUE_COUNT], struct hash *out, const uint8_t *rlp, size_t size)
+{
+	struct hash_queue *q = &queues[size / KECCAK_RATE];
+	uint8_t *room = q->room + q->count * NODE_RLP_MAX;
+
+	memcpy(room, rlp, size);
+	q->messages[q->count] = bytes_of(room, size);
+	q->out[q->count++] = out;
+	if (q->count == QUEUE_SIZE)
+		queue_run(q);
+}
+
+/* A short record goes into the reference as it is, a longer one to the queue. */
+static void settle_record(struct hash_queue *queues, struct hash_job *job, const uint8_t *rlp, size_t size)
+{
+	uint16_t bit = (uint16_t)(1u << job->nibble);
+
+	if (job->parent)
+		job->parent->embedded &= (uint16_t)~bit;
+	if (size > NODE_EMBEDDED_MAX || !job->parent) {
+		queue_push(queues, &job->ref->hash, rlp, size);
+		return;
+	}
+	job->parent->embedded |= bit;
+	memset(&job->ref->hash, 0, sizeof(job->ref->hash));
+	memcpy(&job->ref->hash, rlp, size);
+}
+
+/* A leaf's or a branch's record. A branch behind an extension leaves its hash, or
+ * its embedded record, in the reference for hash_extension(). */
+static void hash_node(struct hash_queue *queues, struct hash_job *job)
+{
+	struct node *n = job->ref->node;
+	uint8_t rlp[NODE_RLP_MAX];
+	size_t size;
+
+	if (n->kind == NODE_LEAF) {
+		settle_record(queues, job, rlp, leaf_encode(rlp, node_leaf(n), job->at));
+		return;
+	}
+	size = branch_encode(rlp, node_branch(n));
+	if (n->depth == job->at) {
+		settle_record(queues, job, rlp, size);
+	} else if (size > NODE_EMBEDDED_MAX) {
+		queue_push(queues, &job->ref->hash, rlp, size);
+	} else {
+		job->inner_size = (uint8_t)size;
+		memcpy(&job->ref->hash, rlp, size);
+	}
+}
+
+static void hash_extension(struct hash_queue *queues, struct hash_job *job)
+{
+	struct node *n = job->ref->node;
+	uint8_t rlp[NODE_RLP_MAX];
+	size_t inner_size = job->inner_size ? job->inner_size : sizeof(job->ref->hash);
+
+	if (n->kind == NODE_BRANCH && n->depth != job->at)
+		settle_record(queues, job, rlp,
+			      extension_encode(rlp, node_branch(n), job->at,
+					       bytes_of(job->ref->hash.bytes, inner_size)));
+}
+
+static void run_position(struct trie_store *s, struct hash_queue *queues, unsigned at,
+			 void (*step)(struct hash_queue *queues, struct hash_job *job))
+{
+	for (uint32_t i = s->jobs_at[at]; i; i = s->jobs[i - 1].next)
+		step(queues, &s->jobs[i - 1]);
+	for (unsigned i = 0; i < QUEUE_COUNT; i++)
+		if (queues[i].count)
+			queue_run(&queues[i]);
+}
+
+void trie_hash(struct trie_store *s)
+{
+	struct hash_queue queues[QUEUE_COUNT];
+	uint8_t *room;
+
+	if (s->job_count == 0)
+		return;
+	room = xmalloc(QUEUE_COUNT * QUEUE_SIZE * NODE_RLP_MAX);
+	for (unsigned i = 0; i < QUEUE_COUNT; i++) {
+		queues[i].count = 0;
+		queues[i].room = room + i * QUEUE_SIZE * NODE_RLP_MAX;
+	}
+	for (unsigned at = NODE_KEY_NIBBLES + 1; at-- > 0;) {
+		if (!s->jobs_at[at])
+			continue;
+		run_position(s, queues, at, hash_node);
+		run_position(s, queues, at, hash_extension);
+		s->jobs_at[at] = 0;
+	}
+	s->job_count = 0;
+	free(room);
+}
+
+/* --- storing --- */
+
+struct flush {
+	struct trie_store *store;
+	struct trie *trie;
+	struct tree_sink sink;
+	size_t stale_next;
+};
+
+static void emit(const struct flush *f, const struct hash *key, unsigned depth, struct bytes rlp)
+{
+	struct tree_location at = { .owner = f->trie->owner, .path_size = (uint8_t)depth };
+
+	for (unsigned i = 0; i < depth; i++)
+		at.path[i] = (uint8_t)key_nibble(key, i);
+	f->sink.write(f->sink.ctx, &at, rlp);
+}
+
+static int compare_stale(const void *a, const void *b)
+{
+	const struct stale_record *x = a, *y = b;
+	int order = memcmp(&x->prefix, &y->prefix, sizeof(x->prefix));
+
+	return order ? order : (x->depth > y->depth) - (x->depth < y->depth);
+}
+
+/* Deletes the stale records that stand before a position; one at the position
+ * itself is overwritten (or deleted) by who calls. */
+static void emit_stale_before(struct flush *f, const struct hash *key, unsigned depth)
+{
+	const struct stale_record here = { key_cut(key, depth), (uint8_t)depth };
+
+	while (f->stale_next < f->trie->stale_count) {
+		const struct stale_record *r = &f->trie->stale[f->stale_next];
+		int order = compare_stale(r, &here);
+
+		if (order > 0)
+			return;
+		if (order < 0 && (f->stale_next == 0 || compare_stale(r, r - 1) != 0))
+			emit(f, &r->prefix, r->depth, (struct bytes){ 0 });
+		f->stale_next++;
+	}
+}
+
+/* One record: written, or, if it has become embedded, deleted where it was. */
+static bool flush_record(struct flush *f, const struct hash *key, unsigned depth, struct bytes rlp,
+			 bool embedded, bool was_stored)
+{
+	if (embedded && !was_stored)
+		return false;
+	if (f->trie->stale_count)
+		emit_stale_before(f, key, depth);
+	emit(f, key, depth, embedded ? (struct bytes){ 0 } : rlp);
+	return !embedded;
+}
+
+static void flush_leaf(struct flush *f, struct leaf *l, unsigned at)
+{
+	uint8_t rlp[NODE_RLP_MAX];
+	size_t size = leaf_encode(rlp, l, at);
+	bool stored = flush_record(f, &l->key, at, bytes_of(rlp, size), size <= NODE_EMBEDDED_MAX && at,
+				   l->head.stored_at == at);
+
+	l->head.stored_at = stored ? (uint8_t)at : NODE_NOT_STORED;
+}
+
+static void flush_branch(struct flush *f, struct branch *b, unsigned at)
+{
+	uint8_t rlp[NODE_RLP_MAX], inner[NODE_RLP_MAX];
+	size_t inner_size, size = node_encode(rlp, &b->head, at, inner, &inner_size);
+	bool has_extension = b->head.depth != at, stored;
+
+	if (has_extension) {
+		stored = flush_record(f, &b->prefix, at, bytes_of(rlp, size),
+				      size <= NODE_EMBEDDED_MAX && at, b->head.stored_at == at);
+		b->head.stored_at = stored ? (uint8_t)at : NODE_NOT_STORED;
+	}
+	stored = flush_record(f, &b->prefix, b->head.depth,
+			      has_extension ? bytes_of(inner, inner_size) : bytes_of(rlp, size),
+			      (has_extension ? inner_size : size) <= NODE_EMBEDDED_MAX && b->head.depth,
+			      b->head.flags & NODE_STORED);
+	b->head.flags = (uint8_t)((b->head.flags & ~NODE_STORED) | (stored ? NODE_STORED : 0));
+}
+
+/* Before its children, so in the order of the paths. Recursion: `at` rises. */
+static void flush_node(struct flush *f, struct node *n, unsigned at)
+{
+	struct branch *b;
+
+	if (n->kind == NODE_LEAF) {
+		if (n->flags & NODE_DIRTY)
+			flush_leaf(f, node_leaf(n), at);
+		node_set_clean(&f->store->pool, n);
+		return;
+	}
+	b = node_branch(n);
+	if (n->flags & NODE_DIRTY)
+		flush_branch(f, b, at);
+	node_set_clean(&f->store->pool, n);
+	for (unsigned rest = b->dirty; rest; rest &= rest - 1)
+		flush_node(f, branch_child(b, (unsigned)__builtin_ctz(rest))->node, n->depth + 1u);
+	b->dirty = 0;
+}
+
+void trie_flush(struct trie_store *s, struct trie *t, struct tree_sink sink)
+{
+	struct flush f = { .store = s, .trie = t, .sink = sink };
+
+	qsort(t->stale, t->stale_count, sizeof(*t->stale), compare_stale);
+	if (t->root.node)
+		flush_node(&f, t->root.node, 0);
+	for (; f.stale_next < t->stale_count; f.stale_next++) {
+		const struct stale_record *r = &t->stale[f.stale_next];
+
+		if (f.stale_next == 0 || compare_stale(r, r - 1) != 0)
+			emit(&f, &r->prefix, r->depth, (struct bytes){ 0 });
+	}
+	free(t->stale);
+	t->stale = NULL;
+	t->stale_count = t->stale_capacity = 0;
+}
+
+/* --- letting go --- */
+
+/* Recursion: a child's depth is greater than its parent's. */
+static void evict(struct node_pool *p, struct branch *b, uint32_t generation)
+{
+	unsigned index = 0;
+
+	for (unsigned rest = b->mask; rest; rest &= rest - 1, index++) {
+		unsigned nibble = (unsigned)__builtin_ctz(rest);
+		struct node *n = b->refs[index].node;
+
+		if (!n || b->embedded >> nibble & 1 || b->dirty >> nibble & 1)
+			continue;
+		if (n->generation < generation)
+			node_free_all(p, &b->refs[index]);
+		else if (n->kind == NODE_BRANCH)
+			evict(p, node_branch(n), generation);
+	}
+}
+
+void trie_evict(struct trie_store *s, struct trie *t, uint32_t generation)
+{
+	struct node *n = t->root.node;
+
+	if (!n || n->flags & NODE_DIRTY)
+		return;
+	if (n->generation < generation)
+		node_free_all(&s->pool, &t->root);
+	else if (n->kind == NODE_BRANCH)
+		evict(&s->pool, node_branch(n), generation);
+}
+
+/* --- checking --- */
+
+static void check_node(const struct node_ref *r, const struct hash *key, unsigned at, bool embedded)
+{
+	struct node *n = r->node;
+	uint8_t rlp[NODE_RLP_MAX], inner[NODE_RLP_MAX];
+	size_t inner_size, size;
+	struct branch *b;
+	struct hash hash;
+	unsigned index = 0;
+
+	if (!n) {
+		CHECK(!embedded && !hash_is_zero(&r->hash));
+		return;
+	}
+	CHECK(!(n->flags & NODE_CHANGED) && n->depth >= at);
+	CHECK(n->stored_at == NODE_NOT_STORED || n->stored_at == at);
+	CHECK(key_common(key, n->kind == NODE_LEAF ? &node_leaf(n)->key : &node_branch(n)->prefix) >= at);
+	size = node_encode(rlp, n, at, inner, &inner_size);
+	CHECK(embedded == (at > 0 && size <= NODE_EMBEDDED_MAX));
+	keccak256(&hash, bytes_of(rlp, size));
+	CHECK(embedded ? memcmp(rlp, r->hash.bytes, size) == 0 : hash_equal(&hash, &r->hash));
+	if (n->kind == NODE_LEAF)
+		return;
+	b = node_branch(n);
+	CHECK(branch_count(b) >= 2 && branch_count(b) <= b->capacity && b->changed == 0);
+	CHECK((b->embedded & ~b->mask) == 0 && (b->dirty & ~b->mask) == 0);
+	CHECK(b->dirty == 0 || n->flags & NODE_DIRTY);
+	for (unsigned rest = b->mask; rest; rest &= rest - 1, index++) {
+		unsigned nibble = (unsigned)__builtin_ctz(rest);
+		struct hash below = key_cut(&b->prefix, n->depth);
+		uint8_t *byte = &below.bytes[n->depth / 2];
+
+		*byte |= (uint8_t)(n->depth & 1 ? nibble : nibble << 4);
+		CHECK(!b->refs[index].node || b->dirty >> nibble & 1 ||
+		      !(b->refs[index].node->flags & NODE_DIRTY));
+		check_node(&b->refs[index], &below, n->depth + 1u, b->embedded >> nibble & 1);
+	}
+}
+
+void trie_check(const struct trie *t)
+{
+	const struct hash zero = { 0 };
+
+	if (!node_ref_is_absent(&t->root))
+		check_node(&t->root, &zero, 0, false);
+}
