@@ -168,6 +168,22 @@ Test(u256, mul_distributes_and_commutes)
 	}
 }
 
+Test(u256, mul_of_two_powers)
+{
+	for (unsigned x = 0; x < 256; x++) {
+		for (unsigned y = 0; y < 256; y++) {
+			struct u256 a = zero, b = zero, want = zero, got;
+
+			a.limbs[x / 64] = 1ull << x % 64;
+			b.limbs[y / 64] = 1ull << y % 64;
+			if (x + y < 256)
+				want.limbs[(x + y) / 64] = 1ull << (x + y) % 64;
+			cr_assert_eq(u256_mul(&got, &a, &b), x + y >= 256, "%u %u", x, y);
+			assert_equal(&got, &want);
+		}
+	}
+}
+
 Test(u256, edges_report_overflow)
 {
 	struct u256 half = { { 0, 0, 1 } }, got; /* 2^128 */

@@ -137,6 +137,7 @@ Test(rlp, refuse_malformed_items)
 		/* An item that leaves its list, inside the input. */
 		{ "c2830000", RLP_E_SHORT },
 		{ "c183616263", RLP_E_SHORT },
+		{ "c1836162638100", RLP_E_SHORT },
 		{ "c4c2826162", RLP_E_SHORT },
 		{ "c3c2c200c0", RLP_E_SHORT },
 		{ "c28100", RLP_E_NON_CANONICAL },

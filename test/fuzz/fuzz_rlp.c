@@ -17,10 +17,10 @@ const char *const fuzz_seeds[] = {
 	"8100", "b800", "b801ff", "f800", "bf0f000000000000021111", "ff0f000000000000021111",
 	"ffffffffffffffffff0001020304050607", "f90180", "c5010203",
 	/* 64 lists in each other, and 65. */
-	"f83f f83d f83b f839 f7f6f5f4f3f2f1f0efeeedecebeae9e8e7e6e5e4e3e2e1e0dfdedddcdbdad9d8d7d6"
-	"d5d4d3d2d1d0cfcecdcccbcac9c8c7c6c5c4c3c2c1c0",
-	"f841 f83f f83d f83b f839 f7f6f5f4f3f2f1f0efeeedecebeae9e8e7e6e5e4e3e2e1e0dfdedddcdbdad9d8"
-	"d7d6d5d4d3d2d1d0cfcecdcccbcac9c8c7c6c5c4c3c2c1c0",
+	"f846 f844f842f840f83ef83cf83af838 f7f6f5f4f3f2f1f0efeeedecebeae9e8e7e6e5e4e3e2e1e0"
+	"dfdedddcdbdad9d8d7d6d5d4d3d2d1d0cfcecdcccbcac9c8c7c6c5c4c3c2c1c0",
+	"f848 f846f844f842f840f83ef83cf83af838 f7f6f5f4f3f2f1f0efeeedecebeae9e8e7e6e5e4e3e2e1e0"
+	"dfdedddcdbdad9d8d7d6d5d4d3d2d1d0cfcecdcccbcac9c8c7c6c5c4c3c2c1c0",
 	/* A legacy transaction's shape. */
 	"f85f 8085025c4b64f3825208 94000102030405060708090a0b0c0d0e0f10111213 880de0b6b3a7640000"
 	"8082f4f5 8401020304 8405060708",
