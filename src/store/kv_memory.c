@@ -312,10 +312,13 @@ static int memory_write(struct kv *kv, const struct kv_batch *b, bool sync, stru
 {
 	const struct memory_batch *batch = (const struct memory_batch *)b;
 	struct memory_kv *m = of(kv);
-	const uint8_t *at = batch->ops.data, *end = at + batch->ops.size;
+	const uint8_t *at = batch->ops.data, *end;
 	struct op_header op;
 
 	(void)sync;
+	if (batch->ops.size == 0) /* then there is no memory to point into either */
+		return OK;
+	end = at + batch->ops.size;
 	lock_write(m);
 	m->seq++;
 	while (at < end) {
