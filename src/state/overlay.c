@@ -510,7 +510,8 @@ static struct slot_change *fill_slots(const struct overlay *o, const struct acco
 		if (!u256_equal(&slot->before, &after))
 			*at++ = (struct slot_change){ e->address, slot->slot, slot->before, after };
 	}
-	qsort(first, (size_t)(at - first), sizeof(*at), compare_slots);
+	if (at > first)
+		qsort(first, (size_t)(at - first), sizeof(*at), compare_slots);
 	return at;
 }
 

@@ -408,7 +408,8 @@ static void evict(struct state_tree *t)
 void state_tree_flush(struct state_tree *t, struct tree_sink sink)
 {
 	trie_flush(&t->store, &t->state, sink);
-	qsort(t->touched, t->touched_count, sizeof(struct storage_trie *), compare_owners);
+	if (t->touched_count)
+		qsort(t->touched, t->touched_count, sizeof(struct storage_trie *), compare_owners);
 	for (size_t i = 0; i < t->touched_count; i++) {
 		trie_flush(&t->store, &t->touched[i]->trie, sink);
 		t->touched[i]->is_listed = false;

@@ -304,7 +304,8 @@ void trie_flush(struct trie_store *s, struct trie *t, struct tree_sink sink)
 {
 	struct flush f = { .store = s, .trie = t, .sink = sink };
 
-	qsort(t->stale, t->stale_count, sizeof(*t->stale), compare_stale);
+	if (t->stale_count)
+		qsort(t->stale, t->stale_count, sizeof(*t->stale), compare_stale);
 	if (t->root.node)
 		flush_node(&f, t->root.node, 0);
 	for (; f.stale_next < t->stale_count; f.stale_next++) {
