@@ -1,7 +1,9 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -212,6 +214,27 @@ Test(keystore_file, write_fails_below_a_missing_or_plain_parent)
 	write_plain("file", "x", 0600);
 	snprintf(path, sizeof(path), "%s/file", dir);
 	cr_assert_eq(keystore_write(path, name, bytes_of_str("x"), &err), KEYSTORE_E_FILE);
+}
+
+/* A full disk, played by a limit on the size of files. */
+Test(keystore_file, write_that_fails_leaves_nothing)
+{
+	struct addr a = some_address(1);
+	char name[KEYSTORE_NAME_SIZE];
+	struct rlimit old, tiny;
+	struct err err;
+	int code;
+
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+	tiny = (struct rlimit){ .rlim_cur = 3, .rlim_max = old.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	keystore_name(name, &a, 1000);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &tiny), 0);
+	code = keystore_write(dir, name, bytes_of_str("longer than that"), &err);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+	cr_assert_eq(code, KEYSTORE_E_FILE);
+	cr_assert_eq(count_entries(), 0);
+	cr_assert_eq(keystore_write(dir, name, bytes_of_str("longer than that"), NULL), OK);
 }
 
 Test(keystore_file, read_refuses_loose_permissions)
