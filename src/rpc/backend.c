@@ -1,0 +1,25 @@
+#include "rpc/backend.h"
+
+#include <stdlib.h>
+
+void rpc_block_clear(struct rpc_block *b)
+{
+	free(b->withdrawals);
+	buf_clear(&b->certificate);
+	*b = (struct rpc_block){ 0 };
+}
+
+void rpc_tx_clear(struct rpc_tx *t)
+{
+	tx_unref(t->tx);
+	receipt_clear(&t->receipt);
+	*t = (struct rpc_tx){ 0 };
+}
+
+void rpc_proof_clear(struct rpc_proof *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		free((void *)(uintptr_t)p->nodes[i].data);
+	free(p->nodes);
+	*p = (struct rpc_proof){ 0 };
+}
