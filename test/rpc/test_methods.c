@@ -1,0 +1,712 @@
+/* Each method: what it answers, and what it says to what is wrong. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "ask.h"
+#include "base/check.h"
+#include "codec/hex.h"
+#include "crypto/keccak.h"
+#include "rpc/methods.h"
+
+/* --- one line a question: what the result, or a value in it, is as JSON --- */
+
+struct expectation {
+	const char *method, *params, *path, *text;
+};
+
+static void check_all(struct asker *a, const struct expectation *e, size_t count)
+{
+	for (size_t k = 0; k < count; k++) {
+		const struct jval *result = ask(a, e[k].method, e[k].params);
+		struct buf want = expand(a, e[k].text);
+		struct buf path = expand(a, e[k].path ? e[k].path : "");
+		const struct jval *v = value_at(result, (char *)path.data);
+		const char *have;
+
+		cr_expect(result, "%s %s: %s", e[k].method, e[k].params, error_message(a));
+		have = text_of(a, v);
+		cr_expect_str_eq(have, (char *)want.data, "%s %s %s: %s, not %s", e[k].method,
+				 e[k].params, e[k].path, have, (char *)want.data);
+		buf_clear(&want);
+		buf_clear(&path);
+	}
+}
+
+static void check_fresh(const struct expectation *e, size_t count)
+{
+	struct asker a = asker_open();
+
+	check_all(&a, e, count);
+	asker_close(&a);
+}
+
+#define CHECK_ALL(...)                                                \
+	do {                                                          \
+		static const struct expectation e[] = { __VA_ARGS__ }; \
+		check_fresh(e, ARRAY_COUNT(e));                       \
+	} while (0)
+
+Test(rpc, tells_identity)
+{
+	CHECK_ALL({ "web3_clientVersion", NULL, NULL, "\"weft/v0.1.0/test\"" },
+		  { "web3_sha3", "[\"0x68656c6c6f20776f726c64\"]", NULL,
+		    "\"0x47173285a8d7341e5e972fc677286384f802f8ef42a5ec5f03bbfa254cb01fad\"" },
+		  { "web3_sha3", "[\"0x\"]", NULL,
+		    "\"0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470\"" },
+		  { "net_version", "[]", NULL, "\"31337\"" },
+		  { "net_version", "null", NULL, "\"31337\"" },
+		  { "net_listening", "[]", NULL, "true" },
+		  { "net_peerCount", "[]", NULL, "\"0x0\"" },
+		  { "eth_chainId", "[]", NULL, "\"0x7a69\"" },
+		  { "eth_syncing", NULL, NULL, "false" },
+		  { "eth_accounts", NULL, NULL, "[]" },
+		  { "eth_blockNumber", NULL, NULL, "\"0x3\"" },
+		  { "eth_protocolVersion", NULL, NULL, "\"0x1\"" },
+		  { "rpc_modules", NULL, NULL,
+		    "{\"debug\":\"1.0\",\"eth\":\"1.0\",\"net\":\"1.0\",\"rpc\":\"1.0\","
+		    "\"txpool\":\"1.0\",\"web3\":\"1.0\",\"weft\":\"1.0\"}" });
+}
+
+Test(rpc, finds_block_by_each_name)
+{
+	CHECK_ALL({ "eth_getBlockByNumber", NULL, "number", "\"0x3\"" },
+		  { "eth_getBlockByNumber", "[null,null]", "number", "\"0x3\"" },
+		  { "eth_getBlockByNumber", "[\"latest\"]", "hash", "\"$B3\"" },
+		  { "eth_getBlockByNumber", "[\"safe\",false]", "hash", "\"$B3\"" },
+		  { "eth_getBlockByNumber", "[\"finalized\",false]", "hash", "\"$B3\"" },
+		  { "eth_getBlockByNumber", "[\"pending\",false]", "hash", "\"$B3\"" },
+		  { "eth_getBlockByNumber", "[\"earliest\",false]", "hash", "\"$B0\"" },
+		  { "eth_getBlockByNumber", "[\"0x2\",false]", "hash", "\"$B2\"" },
+		  { "eth_getBlockByNumber", "[2,false]", "hash", "\"$B2\"" },
+		  { "eth_getBlockByNumber", "[\"0x4\",false]", NULL, "null" },
+		  { "eth_getBlockByNumber", "[\"0xffffffffffffffff\",false]", NULL, "null" },
+		  { "eth_getBlockByHash", "[\"$B1\",true]", "number", "\"0x1\"" },
+		  { "eth_getBlockByHash", "[\"$T10\",false]", NULL, "null" },
+		  { "eth_getBlockReceipts", "[{\"blockHash\":\"$B1\",\"requireCanonical\":true}]",
+		    "0.blockHash", "\"$B1\"" },
+		  { "eth_getBlockReceipts", "[{\"blockNumber\":\"0x1\"}]", "4.blockHash", "\"$B1\"" },
+		  { "eth_getBlockReceipts", "[\"$B1\"]", "4.blockHash", "\"$B1\"" },
+		  { "eth_getBlockReceipts", "[\"0x2\"]", NULL, "[]" },
+		  { "eth_getBlockReceipts", "[\"0x9\"]", NULL, "null" },
+		  { "eth_getBlockTransactionCountByNumber", "[\"0x1\"]", NULL, "\"0x5\"" },
+		  { "eth_getBlockTransactionCountByNumber", "[\"0x9\"]", NULL, "null" },
+		  { "eth_getBlockTransactionCountByHash", "[\"$B3\"]", NULL, "\"0x2\"" },
+		  { "eth_getUncleCountByBlockNumber", "[\"0x1\"]", NULL, "\"0x0\"" },
+		  { "eth_getUncleCountByBlockHash", "[\"$T10\"]", NULL, "null" },
+		  { "eth_getUncleByBlockNumberAndIndex", "[\"0x1\",\"0x0\"]", NULL, "null" },
+		  { "eth_getUncleByBlockHashAndIndex", "[\"$B1\",\"0x0\"]", NULL, "null" });
+}
+
+#define ZEROS_32 "0000000000000000000000000000000000000000000000000000000000000000"
+
+Test(rpc, writes_block_with_all_fields)
+{
+	static const char *const names[] = {
+		"baseFeePerGas", "blobGasUsed", "difficulty", "excessBlobGas", "extraData", "gasLimit",
+		"gasUsed", "hash", "logsBloom", "miner", "mixHash", "nonce", "number",
+		"parentBeaconBlockRoot", "parentHash", "receiptsRoot", "requestsHash", "sha3Uncles",
+		"size", "stateRoot", "timestamp", "transactions", "transactionsRoot", "uncles",
+		"withdrawals", "withdrawalsRoot",
+	};
+	struct asker a = asker_open();
+	const struct jval *block = ask(&a, "eth_getBlockByNumber", "[\"0x3\"]");
+
+	for (size_t k = 0; k < ARRAY_COUNT(names); k++)
+		cr_expect(jval_get(block, names[k]), "%s", names[k]);
+	cr_expect_eq(jval_count(block), ARRAY_COUNT(names));
+	asker_close(&a);
+	CHECK_ALL({ "eth_getBlockByNumber", "[\"0x3\"]", "transactions", "[\"$T30\",\"$T31\"]" },
+		  { "eth_getBlockByNumber", "[\"0x3\"]", "withdrawals",
+		    "[{\"index\":\"0x4\",\"validatorIndex\":\"0x0\",\"address\":\"$S\",\"amount\":\"0x11\"}]" },
+		  { "eth_getBlockByNumber", "[\"0x3\"]", "parentHash", "\"$B2\"" },
+		  { "eth_getBlockByNumber", "[\"0x3\"]", "uncles", "[]" },
+		  { "eth_getBlockByNumber", "[\"0x3\"]", "difficulty", "\"0x0\"" },
+		  { "eth_getBlockByNumber", "[\"0x3\"]", "nonce", "\"0x0000000000000000\"" },
+		  { "eth_getBlockByNumber", "[\"0x3\"]", "baseFeePerGas", "\"0x3b9aca03\"" },
+		  { "eth_getBlockByNumber", "[\"0x3\"]", "miner", "\"$S\"" },
+		  { "eth_getBlockByNumber", "[\"0x3\"]", "requestsHash",
+		    "\"0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"" },
+		  { "eth_getBlockByNumber", "[\"0x2\"]", "transactions", "[]" },
+		  { "eth_getBlockByNumber", "[\"0x3\",true]", "transactions.1.hash", "\"$T31\"" });
+}
+
+/* The hash in a block's reply is that of its header's RLP, and of its raw block's. */
+Test(rpc, raw_header_hashes_to_block)
+{
+	struct asker a = asker_open();
+	struct hash hash;
+	struct buf raw = { 0 };
+	const struct jval *v = ask(&a, "debug_getRawHeader", "[\"0x3\"]");
+
+	cr_assert(hex_parse_data(&raw, jval_string(v), SIZE_MAX));
+	keccak256(&hash, buf_bytes(&raw));
+	cr_expect(hash_equal(&hash, &a.fake->blocks[3].block.hash));
+	buf_reset(&raw);
+	block_encode(&raw, &a.fake->blocks[3].block);
+	v = ask(&a, "debug_getRawBlock", "[\"0x3\"]");
+	cr_expect_eq(jval_string(v).size, 2 + 2 * raw.size);
+	v = ask(&a, "eth_getBlockByNumber", "[\"0x3\"]");
+	char size[HEX_U64_SIZE];
+	hex_format_u64(size, raw.size);
+	cr_expect_str_eq((const char *)jval_string(jval_get(v, "size")).data, size);
+	buf_clear(&raw);
+	asker_close(&a);
+	CHECK_ALL({ "debug_getRawHeader", "[\"0x9\"]", NULL, "null" },
+		  { "debug_getRawBlock", "[\"0x9\"]", NULL, "null" },
+		  { "debug_getRawReceipts", "[\"0x2\"]", NULL, "[]" },
+		  { "debug_getRawTransaction", "[\"$B1\"]", NULL, "null" });
+}
+
+Test(rpc, writes_transactions_of_each_type)
+{
+#define TX "eth_getTransactionByHash"
+	CHECK_ALL({ TX, "[\"$T10\"]", "type", "\"0x0\"" }, { TX, "[\"$T10\"]", "chainId", "(absent)" },
+		  { TX, "[\"$T10\"]", "yParity", "(absent)" },
+		  { TX, "[\"$T10\"]", "accessList", "(absent)" },
+		  { TX, "[\"$T10\"]", "gasPrice", "\"0xb2d05e00\"" },
+		  { TX, "[\"$T11\"]", "chainId", "\"0x7a69\"" },
+		  { TX, "[\"$T12\"]", "type", "\"0x1\"" },
+		  { TX, "[\"$T12\"]", "accessList",
+		    "[{\"address\":\"$C\",\"storageKeys\":["
+		    "\"0x0000000000000000000000000000000000000000000000000000000000000001\","
+		    "\"0x0000000000000000000000000000000000000000000000000000000000000002\"]}]" },
+		  { TX, "[\"$T12\"]", "maxFeePerGas", "(absent)" },
+		  { TX, "[\"$T13\"]", "type", "\"0x2\"" },
+		  { TX, "[\"$T13\"]", "accessList", "[]" },
+		  { TX, "[\"$T13\"]", "maxFeePerGas", "\"0xb2d05e00\"" },
+		  { TX, "[\"$T13\"]", "maxPriorityFeePerGas", "\"0x3b9aca00\"" },
+		  /* base fee of block 1 and tip */
+		  { TX, "[\"$T13\"]", "gasPrice", "\"0x77359401\"" },
+		  { TX, "[\"$T13\"]", "from", "\"$S\"" }, { TX, "[\"$T13\"]", "to", "\"$C\"" },
+		  { TX, "[\"$T13\"]", "value", "\"0x3eb\"" }, { TX, "[\"$T13\"]", "nonce", "\"0x3\"" },
+		  { TX, "[\"$T13\"]", "gas", "\"0x5208\"" }, { TX, "[\"$T13\"]", "input", "\"0x\"" },
+		  { TX, "[\"$T13\"]", "blockHash", "\"$B1\"" },
+		  { TX, "[\"$T13\"]", "blockNumber", "\"0x1\"" },
+		  { TX, "[\"$T13\"]", "blockTimestamp", "\"0x6553f101\"" },
+		  { TX, "[\"$T13\"]", "transactionIndex", "\"0x3\"" },
+		  { TX, "[\"$T14\"]", "to", "null" }, { TX, "[\"$T14\"]", "input", "\"0x6000\"" },
+		  { TX, "[\"$B1\"]", NULL, "null" },
+		  { "eth_getTransactionByBlockNumberAndIndex", "[\"0x1\",\"0x2\"]", "hash", "\"$T12\"" },
+		  { "eth_getTransactionByBlockNumberAndIndex", "[1,2]", "hash", "\"$T12\"" },
+		  { "eth_getTransactionByBlockNumberAndIndex", "[\"0x1\",\"0x5\"]", NULL, "null" },
+		  { "eth_getTransactionByBlockNumberAndIndex", "[\"0x1\",\"0x100000000\"]", NULL, "null" },
+		  { "eth_getTransactionByBlockNumberAndIndex", "[\"0x9\",\"0x0\"]", NULL, "null" },
+		  { "eth_getTransactionByBlockHashAndIndex", "[\"$B3\",\"0x1\"]", "hash", "\"$T31\"" });
+#undef TX
+}
+
+Test(rpc, writes_signature_by_type)
+{
+	struct asker a = asker_open();
+
+	for (size_t k = 0; k < 5; k++) {
+		const struct tx *t = a.fake->blocks[1].block.txs[k];
+		char params[40];
+		const struct jval *v;
+		uint64_t have, want = t->sig.recovery_id;
+
+		snprintf(params, sizeof(params), "[\"$T1%zu\"]", k);
+		v = ask(&a, "eth_getTransactionByHash", params);
+		if (t->type == TX_LEGACY)
+			want += t->has_chain_id ? 35 + 2 * FAKE_CHAIN_ID : 27;
+		cr_assert(hex_parse_u64(&have, jval_string(jval_get(v, "v"))));
+		cr_expect_eq(have, want);
+		if (t->type != TX_LEGACY)
+			cr_expect(bytes_equal(jval_string(jval_get(v, "v")),
+					      jval_string(jval_get(v, "yParity"))));
+	}
+	asker_close(&a);
+}
+
+Test(rpc, writes_receipts_with_logs)
+{
+#define RC "eth_getTransactionReceipt"
+	CHECK_ALL({ RC, "[\"$T31\"]", "status", "\"0x1\"" }, { RC, "[\"$T14\"]", "status", "\"0x0\"" },
+		  { RC, "[\"$T31\"]", "contractAddress", "null" },
+		  { RC, "[\"$T14\"]", "to", "null" },
+		  { RC, "[\"$T31\"]", "gasUsed", "\"0x5208\"" },
+		  { RC, "[\"$T31\"]", "cumulativeGasUsed", "\"0xa410\"" },
+		  { RC, "[\"$T31\"]", "effectiveGasPrice", "\"0x77359403\"" },
+		  { RC, "[\"$T31\"]", "type", "\"0x2\"" }, { RC, "[\"$T31\"]", "from", "\"$S\"" },
+		  { RC, "[\"$T31\"]", "transactionIndex", "\"0x1\"" },
+		  { RC, "[\"$T31\"]", "logs.0.logIndex", "\"0x1\"" },
+		  { RC, "[\"$T31\"]", "logs.1",
+		    "{\"address\":\"$C\",\"topics\":[],\"data\":\"0x\",\"blockNumber\":\"0x3\","
+		    "\"transactionHash\":\"$T31\",\"transactionIndex\":\"0x1\",\"blockHash\":\"$B3\","
+		    "\"blockTimestamp\":\"0x6553f104\",\"logIndex\":\"0x2\",\"removed\":false}" },
+		  { RC, "[\"$T30\"]", "logs.0.topics.1",
+		    "\"0x00000000000000000000000000000000000000000000000000000000000000bb\"" },
+		  { RC, "[\"$T30\"]", "logs.0.data", "\"0x0102\"" },
+		  { RC, "[\"$T13\"]", "logs", "[]" }, { RC, "[\"$B1\"]", NULL, "null" },
+		  { "eth_getBlockReceipts", "[\"latest\"]", "1.logs.0.logIndex", "\"0x1\"" });
+#undef RC
+}
+
+Test(rpc, names_contract_of_creation)
+{
+	struct asker a = asker_open();
+	struct addr created;
+	char want[HEX_ADDR_SIZE];
+	const struct jval *v = ask(&a, "eth_getTransactionReceipt", "[\"$T14\"]");
+
+	tx_create_address(&created, &a.fake->sender, 4);
+	cr_expect_str_eq((const char *)jval_string(jval_get(v, "contractAddress")).data,
+			 hex_data(want, addr_bytes(&created)));
+	asker_close(&a);
+}
+
+Test(rpc, reads_state)
+{
+	CHECK_ALL({ "eth_getBalance", "[\"$S\"]", NULL, "\"0x3\"" },
+		  { "eth_getBalance", "[\"$S\",\"0x1\"]", NULL, "\"0x1\"" },
+		  { "eth_getBalance", "[\"$S\",{\"blockHash\":\"$B2\"}]", NULL, "\"0x2\"" },
+		  { "eth_getTransactionCount", "[\"$S\",\"latest\"]", NULL, "\"0x7\"" },
+		  { "eth_getTransactionCount", "[\"$S\",2]", NULL, "\"0x7\"" },
+		  { "eth_getTransactionCount", "[\"$S\",\"pending\"]", NULL, "\"0x7\"" },
+		  { "eth_getCode", "[\"$S\",\"latest\"]", NULL, "\"0x\"" },
+		  { "eth_getCode", "[\"$C\",\"latest\"]", NULL, "\"0x6001\"" },
+		  { "eth_getStorageAt", "[\"$C\",\"0x5\"]", NULL,
+		    "\"0x0000000000000000000000000000000000000000000000000000000000000005\"" },
+		  { "eth_getStorageAt", "[\"$C\",\"0x" ZEROS_32 "\",\"latest\"]", NULL, "\"0x" ZEROS_32 "\"" });
+}
+
+Test(rpc, runs_calls)
+{
+	CHECK_ALL({ "eth_call", "[{\"to\":\"$C\",\"data\":\"0x0102\"},\"latest\"]", NULL, "\"0x0102\"" },
+		  { "eth_call", "[{\"to\":\"$C\",\"input\":\"0x0102\",\"data\":\"0x0102\"}]", NULL, "\"0x0102\"" },
+		  { "eth_call", "[{\"to\":\"$C\"},null,{},null]", NULL, "\"0x\"" },
+		  { "eth_estimateGas", "[{\"from\":\"$S\",\"to\":\"$C\",\"value\":\"0x1\"}]", NULL, "\"0x5208\"" },
+		  { "eth_estimateGas",
+		    "[{\"from\":\"$S\",\"to\":\"$C\",\"type\":\"0x2\",\"nonce\":\"0x7\",\"chainId\":\"0x7a69\","
+		    "\"maxFeePerGas\":\"0x2\",\"maxPriorityFeePerGas\":\"0x1\",\"accessList\":[]},\"latest\"]",
+		    NULL, "\"0x5208\"" });
+}
+
+Test(rpc, hands_call_fields_on)
+{
+	struct asker a = asker_open();
+	struct rpc_call *c = &a.fake->last_call;
+
+	ask(&a, "eth_call",
+	    "[{\"from\":\"$S\",\"to\":\"$C\",\"gas\":\"0x5209\",\"gasPrice\":\"0x7\",\"value\":\"0x9\","
+	    "\"accessList\":[{\"address\":\"$C\",\"storageKeys\":[\"0x" ZEROS_32 "\"]},{\"address\":\"$S\"}]}]");
+	cr_expect(addr_equal(&c->from, &a.fake->sender));
+	cr_expect(!c->is_create && c->has_gas && c->gas == 0x5209);
+	cr_expect(c->has_fee && wei_compare(c->max_fee, wei_of(7)) == 0);
+	cr_expect_eq(wei_compare(c->value, wei_of(9)), 0);
+	cr_expect_eq(c->access_list.size, (1 + 21 + 1 + 33) + (1 + 21 + 1));
+	ask(&a, "eth_call", "[{\"to\":null,\"data\":\"0x00\"}]");
+	cr_expect(c->is_create && !c->has_gas && !c->has_fee);
+	cr_expect_eq(error_code(&a), -32000);
+	asker_close(&a);
+}
+
+Test(rpc, tells_fees)
+{
+	CHECK_ALL({ "eth_maxPriorityFeePerGas", NULL, NULL, "\"0x3b9aca00\"" },
+		  { "eth_gasPrice", NULL, NULL, "\"0x77359404\"" },
+		  { "eth_feeHistory", "[\"0x2\",\"latest\",[20,100]]", NULL,
+		    "{\"oldestBlock\":\"0x2\",\"reward\":[[\"0x0\",\"0x0\"],[\"0x3b9aca00\",\"0x3b9aca00\"]],"
+		    "\"baseFeePerGas\":[\"0x3b9aca02\",\"0x3b9aca03\",\"0x3b9aca04\"],"
+		    "\"gasUsedRatio\":[0.0,0.000175],\"baseFeePerBlobGas\":[\"0x1\",\"0x1\",\"0x1\"],"
+		    "\"blobGasUsedRatio\":[0,0]}" },
+		  { "eth_feeHistory", "[1,\"0x2\"]", NULL,
+		    "{\"oldestBlock\":\"0x2\",\"baseFeePerGas\":[\"0x3b9aca02\",\"0x3b9aca03\"],"
+		    "\"gasUsedRatio\":[0.0],\"baseFeePerBlobGas\":[\"0x1\",\"0x1\"],\"blobGasUsedRatio\":[0]}" },
+		  { "eth_feeHistory", "[\"0x400\",\"latest\",[]]", "oldestBlock", "\"0x0\"" },
+		  { "eth_feeHistory", "[\"0xffffffffffffffff\",\"0x1\",[50]]", "oldestBlock", "\"0x0\"" },
+		  { "eth_feeHistory", "[\"0x0\",\"latest\"]", "gasUsedRatio", "[]" },
+		  /* tips of block 1: 1 gwei twice, then what is left of 3 gwei */
+		  { "eth_feeHistory", "[\"0x1\",\"0x1\",[0,40,41,100]]", "reward.0",
+		    "[\"0x3b9aca00\",\"0x3b9aca00\",\"0x773593ff\",\"0x773593ff\"]" });
+}
+
+Test(rpc, sends_and_shows_what_waits)
+{
+	struct asker a = asker_open();
+	static const struct expectation before[] = {
+		{ "eth_getTransactionByHash", "[\"$Q\"]", NULL, "null" },
+		{ "txpool_status", NULL, NULL, "{\"pending\":\"0x0\",\"queued\":\"0x0\"}" },
+		{ "txpool_content", NULL, NULL, "{\"pending\":{},\"queued\":{}}" },
+		{ "eth_sendRawTransaction", "[\"$P\"]", NULL, "\"$Q\"" },
+	};
+	static const struct expectation after[] = {
+		{ "eth_getTransactionByHash", "[\"$Q\"]", "blockHash", "null" },
+		{ "eth_getTransactionByHash", "[\"$Q\"]", "blockNumber", "null" },
+		{ "eth_getTransactionByHash", "[\"$Q\"]", "transactionIndex", "null" },
+		{ "eth_getTransactionByHash", "[\"$Q\"]", "gasPrice", "\"0xb2d05e00\"" },
+		{ "eth_getRawTransactionByHash", "[\"$Q\"]", NULL, "\"$P\"" },
+		{ "debug_getRawTransaction", "[\"$Q\"]", NULL, "\"$P\"" },
+		{ "eth_getTransactionReceipt", "[\"$Q\"]", NULL, "null" },
+		{ "eth_getTransactionCount", "[\"$S\",\"pending\"]", NULL, "\"0x8\"" },
+		{ "eth_getTransactionCount", "[\"$S\",\"latest\"]", NULL, "\"0x7\"" },
+		{ "txpool_status", NULL, NULL, "{\"pending\":\"0x1\",\"queued\":\"0x0\"}" },
+		{ "txpool_content", NULL, "pending.$S.7.hash", "\"$Q\"" },
+		{ "txpool_contentFrom", "[\"$S\"]", "pending.7.hash", "\"$Q\"" },
+		{ "txpool_contentFrom", "[\"$C\"]", NULL, "{\"pending\":{},\"queued\":{}}" },
+		{ "txpool_inspect", NULL, NULL,
+		  "{\"pending\":{\"$S\":{\"7\":\"$C: 1007 wei + 21000 gas × 3000000000 wei\"}},\"queued\":{}}" },
+	};
+
+	check_all(&a, before, ARRAY_COUNT(before));
+	check_all(&a, after, ARRAY_COUNT(after));
+	asker_close(&a);
+}
+
+Test(rpc, proves_newest_only)
+{
+	struct asker a = asker_open();
+	static const struct expectation e[] = {
+		{ "eth_getProof", "[\"$S\",[\"0x5\",\"0x" ZEROS_32 "\"],\"latest\"]", NULL,
+		  "{\"address\":\"$S\",\"accountProof\":[\"0xc0\"],\"balance\":\"0x3\","
+		  "\"codeHash\":\"0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470\","
+		  "\"nonce\":\"0x7\","
+		  "\"storageHash\":\"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421\","
+		  "\"storageProof\":[{\"key\":\"0x5\",\"value\":\"0x5\",\"proof\":[\"0x00\"]},"
+		  "{\"key\":\"0x" ZEROS_32 "\",\"value\":\"0x0\",\"proof\":[\"0x01\"]}]}" },
+		{ "eth_getProof", "[\"$S\",[]]", "storageProof", "[]" },
+		{ "eth_getProof", "[\"$S\",[],\"pending\"]", "nonce", "\"0x7\"" },
+		{ "eth_getProof", "[\"$S\",[],\"0x3\"]", "nonce", "\"0x7\"" },
+		{ "eth_getProof", "[\"$S\",[],{\"blockHash\":\"$B3\"}]", "nonce", "\"0x7\"" },
+	};
+
+	check_all(&a, e, ARRAY_COUNT(e));
+	cr_expect(!ask(&a, "eth_getProof", "[\"$S\",[],\"0x2\"]"));
+	cr_expect_eq(error_code(&a), -32000);
+	cr_expect_str_eq(error_message(&a), "proofs are given for the newest block only, which is 3: ask "
+					    "with \"latest\", not for block 2");
+	asker_close(&a);
+}
+
+Test(rpc, tells_of_weft)
+{
+	CHECK_ALL({ "weft_nodeInfo", NULL, "validatorAddress", "\"$S\"" },
+		  { "weft_nodeInfo", NULL, "genesisHash", "\"$B0\"" },
+		  { "weft_nodeInfo", NULL, "parameters.revision", "\"osaka\"" },
+		  { "weft_validators", NULL, "validators",
+		    "[{\"index\":\"0x0\",\"address\":\"$S\",\"weight\":\"0x3\"}]" },
+		  { "weft_validators", "[\"0x1\"]", "quorumWeight", "\"0x3\"" },
+		  { "weft_getCertificate", "[\"0x0\"]", NULL, "null" },
+		  { "weft_getCertificate", "[\"0x9\"]", NULL, "null" },
+		  { "weft_getCertificate", "[\"$B2\"]", "height", "\"0x2\"" },
+		  { "weft_getCertificate", "[2]", "view", "\"0x2\"" },
+		  { "weft_getCertificate", "[\"0x2\"]", "blockHash", "\"$B2\"" },
+		  { "weft_getCertificate", "[\"0x2\"]", "signers.0.address", "\"$S\"" },
+		  { "weft_getCertificate", "[\"0x2\"]", "weight", "\"0x3\"" },
+		  { "weft_getCommitments", "[\"0x1\"]", "timeMs", "\"0x18bcfe56ddc\"" },
+		  { "weft_getCommitments", "[\"0x9\"]", NULL, "null" },
+		  { "weft_consensusStatus", NULL, "phase", "\"idle\"" },
+		  { "weft_consensusStatus", NULL, "timeoutMsLeft", "\"0x4d2\"" },
+		  { "weft_consensusStatus", NULL, "validators",
+		    "[{\"address\":\"$S\",\"weight\":\"0x3\",\"voted\":false,\"lastSeenMs\":null}]" },
+		  { "weft_methods", NULL, "0.name", "\"web3_clientVersion\"" });
+}
+
+/* A client that trusts nobody: the commitments hash to extraData, and the signer
+ * signed the certificate's digest. */
+Test(rpc, commitments_hash_to_extra_data)
+{
+	struct asker a = asker_open();
+	const struct jval *v = ask(&a, "weft_getCertificate", "[\"0x3\"]");
+	char want[HEX_HASH_SIZE];
+	struct buf raw = { 0 };
+	struct hash hash;
+
+	cr_assert(hex_parse_data(&raw, jval_string(value_at(v, "commitments.raw")), 1024));
+	keccak256(&hash, buf_bytes(&raw));
+	hex_data(want, hash_bytes(&hash));
+	cr_expect_str_eq((const char *)jval_string(value_at(v, "extraData")).data, want);
+	cr_expect_str_eq((const char *)jval_string(value_at(v, "commitments.hash")).data, want);
+	cr_expect_eq(jval_string(value_at(v, "signers.0.signature")).size, 2 + 130);
+	buf_clear(&raw);
+	asker_close(&a);
+}
+
+/* --- what is refused --- */
+
+struct refusal {
+	const char *method, *params;
+	int64_t code;
+	const char *message; /* its beginning */
+};
+
+static const struct refusal refusals[] = {
+	{ "eth_getBalance", "[]", -32602, "missing value for required argument 0 (address)" },
+	{ "eth_getBalance", "[null]", -32602, "missing value for required argument 0" },
+	{ "eth_getBalance", NULL, -32602, "missing value for required argument 0" },
+	{ "eth_getBalance", "{}", -32602, "params must be an array, not an object" },
+	{ "eth_getBalance", "\"x\"", -32602, "params must be an array, not a string" },
+	{ "eth_getBalance", "[1]", -32602, "invalid argument 0: want a string for address, not a number" },
+	{ "eth_getBalance", "[\"\"]", -32602, "invalid argument 0: hex string without 0x prefix" },
+	{ "eth_getBalance", "[\"0x00000000000000000000000000000000000000\"]", -32602,
+	  "invalid argument 0: hex string has length 38, want 40 for address" },
+	{ "eth_getBalance", "[\"0x000000000000000000000000000000000000000g\"]", -32602,
+	  "invalid argument 0: invalid hex string for address" },
+	{ "eth_getBalance", "[\"$S\",\"latest\",1]", -32602, "too many arguments, want at most 2" },
+	{ "eth_getBalance", "[\"$S\",\"newest\"]", -32602,
+	  "invalid argument 1: hex string without 0x prefix for block number" },
+	{ "eth_getBalance", "[\"$S\",\"0x\"]", -32602, "invalid argument 1: empty hex string" },
+	{ "eth_getBalance", "[\"$S\",\"0x01\"]", -32602,
+	  "invalid argument 1: hex number with leading zero digits for block number" },
+	{ "eth_getBalance", "[\"$S\",\"0x10000000000000000\"]", -32602,
+	  "invalid argument 1: hex number > 64 bits for block number" },
+	{ "eth_getBalance", "[\"$S\",-1]", -32602, "invalid argument 1: negative number" },
+	{ "eth_getBalance", "[\"$S\",1.5]", -32602, "invalid argument 1: want a hex string or an integer" },
+	{ "eth_getBalance", "[\"$S\",{}]", -32602, "invalid argument 1: a block object needs" },
+	{ "eth_getBalance", "[\"$S\",{\"blockHash\":\"$B1\",\"blockNumber\":\"0x1\"}]", -32602,
+	  "invalid argument 1: cannot specify both" },
+	{ "eth_getBalance", "[\"$S\",{\"blockHash\":\"0x12\"}]", -32602,
+	  "invalid argument 1: hex string has length 2, want 64 for block hash" },
+	{ "eth_getBalance", "[\"$S\",{\"blockHash\":\"$B1\",\"requireCanonical\":1}]", -32602,
+	  "invalid argument 1: want a boolean for requireCanonical" },
+	{ "eth_getBalance", "[\"$S\",\"0x4\"]", -32000, "header not found: block 4, the newest is 3" },
+	{ "eth_getBalance", "[\"$S\",\"$T10\"]", -32000, "header not found: no block has the hash 0x" },
+	{ "eth_getBalance", "[\"$S\",\"earliest\"]", -32000, "state is kept from block 1 on" },
+	{ "eth_getCode", "[\"$S\",\"0x9\"]", -32000, "header not found" },
+	{ "eth_getStorageAt", "[\"$S\",\"0x1\",\"0x9\"]", -32000, "header not found" },
+	{ "eth_getStorageAt", "[\"$S\",\"1\"]", -32602, "invalid argument 1: hex string without 0x prefix" },
+	{ "eth_getStorageAt", "[\"$S\",\"0x\"]", -32602, "invalid argument 1: empty hex string" },
+	{ "eth_getStorageAt", "[\"$S\",\"0x1" ZEROS_32 "\"]", -32602,
+	  "invalid argument 1: storage key too long" },
+	{ "eth_getTransactionCount", "[\"$S\",\"0x9\"]", -32000, "header not found" },
+	{ "eth_getProof", "[\"$S\",\"0x0\"]", -32602, "invalid argument 1: want an array for storage keys" },
+	{ "eth_getProof", "[\"$S\",[\"0xzz\"]]", -32602,
+	  "invalid argument 1: element 0: invalid hex string for storage key" },
+	{ "eth_getProof", "[\"$S\",[],\"0x9\"]", -32000, "header not found" },
+	{ "eth_getBlockByNumber", "[\"$B1\"]", -32602, "invalid argument 0: hex number" },
+	{ "eth_getBlockByNumber", "[\"latest\",\"true\"]", -32602,
+	  "invalid argument 1: want a boolean for bool, not a string" },
+	{ "eth_getBlockByHash", "[\"latest\"]", -32602, "invalid argument 0: hex string without 0x prefix" },
+	{ "eth_getBlockByHash", "[1]", -32602, "invalid argument 0: want a string for block hash" },
+	{ "eth_getTransactionReceipt", "[\"0x1\"]", -32602, "invalid argument 0: hex string has length 1" },
+	{ "web3_sha3", "[\"0x123\"]", -32602, "invalid argument 0: hex string of odd length" },
+	{ "eth_call", "[[]]", -32602, "invalid argument 0: want an object for a call" },
+	{ "eth_call", "[{\"to\":\"0x1\"}]", -32602, "invalid argument 0: hex string has length 1, want 40 for to" },
+	{ "eth_call", "[{\"data\":\"0x01\",\"input\":\"0x02\"}]", -32602, "invalid argument 0: both \"data\"" },
+	{ "eth_call", "[{\"gasPrice\":\"0x1\",\"maxFeePerGas\":\"0x1\"}]", -32602, "invalid argument 0: both gasPrice" },
+	{ "eth_call", "[{\"maxPriorityFeePerGas\":\"0x2\",\"maxFeePerGas\":\"0x1\"}]", -32602,
+	  "invalid argument 0: maxFeePerGas is below" },
+	{ "eth_call", "[{\"chainId\":\"0x1\"}]", -32602,
+	  "invalid argument 0: chainId does not match node's (have=1, want=31337)" },
+	{ "eth_call", "[{\"accessList\":[{\"address\":\"$S\",\"storageKeys\":[\"0x1\"]}]}]", -32602,
+	  "invalid argument 0: accessList element 0: hex string has length 1, want 64 for storage key" },
+	{ "eth_call", "[{\"accessList\":[1]}]", -32602, "invalid argument 0: accessList element 0: want an object" },
+	{ "eth_call", "[{\"to\":\"$C\"},\"latest\",{\"$S\":{}}]", -32602, "invalid argument 2: state and block" },
+	{ "eth_call", "[{\"to\":\"$C\",\"data\":\"0xfe\"}]", -32000, "execution failed after 21000 gas" },
+	{ "eth_call", "[{\"to\":\"$C\"},\"0x9\"]", -32000, "header not found" },
+	{ "eth_call", "[{\"to\":\"$C\",\"data\":\"0xff\"}]", 3, "execution reverted" },
+	{ "eth_estimateGas", "[{\"to\":\"$C\",\"data\":\"0xff01\"}]", 3, "execution reverted" },
+	{ "eth_estimateGas", "[{\"to\":\"$C\",\"data\":\"0xfe\"}]", -32000, "gas required exceeds allowance" },
+	{ "eth_feeHistory", "[\"0x1\",\"latest\",[-1]]", -32602, "invalid argument 2: invalid reward percentile" },
+	{ "eth_feeHistory", "[\"0x1\",\"latest\",[100.5]]", -32602, "invalid argument 2: invalid reward percentile" },
+	{ "eth_feeHistory", "[\"0x1\",\"latest\",[20,10]]", -32602, "invalid argument 2: invalid reward percentile" },
+	{ "eth_feeHistory", "[\"0x1\",\"latest\",[\"1\"]]", -32602, "invalid argument 2: want a number" },
+	{ "eth_feeHistory", "[\"0x1\",\"0x9\",[]]", -32000, "header not found" },
+	{ "eth_sendRawTransaction", "[\"0x\"]", -32000, "" },
+	{ "eth_sendRawTransaction", "[\"0x05aa\"]", -32000, "transaction type not supported" },
+	{ "eth_sendRawTransaction", "[\"$B1\"]", -32000, "" },
+	{ "weft_validators", "[\"0x9\"]", -32000, "header not found" },
+	{ "eth_getLogs", "[{}]", -32601, "the method eth_getLogs does not exist/is not available" },
+	{ "anvil_nodeInfo", "[]", -32601, "the method anvil_nodeInfo does not exist" },
+	{ "", "[]", -32601, "the method  does not exist" },
+};
+
+Test(rpc, refuses_with_code_and_reason)
+{
+	struct asker a = asker_open();
+
+	for (size_t k = 0; k < ARRAY_COUNT(refusals); k++) {
+		const struct refusal *r = &refusals[k];
+
+		cr_expect(!ask(&a, r->method, r->params), "%s %s", r->method, r->params);
+		cr_expect_eq(error_code(&a), r->code, "%s %s: %lld %s", r->method, r->params,
+			     (long long)error_code(&a), error_message(&a));
+		cr_expect_eq(strncmp(error_message(&a), r->message, strlen(r->message)), 0, "%s %s: %s",
+			     r->method, r->params, error_message(&a));
+	}
+	asker_close(&a);
+}
+
+Test(rpc, gives_revert_data_and_reason)
+{
+	/* Error("not today") and Panic(0x11), behind the fake's ff. */
+	static const char *const error = "08c379a0"
+		"0000000000000000000000000000000000000000000000000000000000000020"
+		"0000000000000000000000000000000000000000000000000000000000000009"
+		"6e6f7420746f6461790000000000000000000000000000000000000000000000";
+	static const char *const panic = "4e487b71"
+		"0000000000000000000000000000000000000000000000000000000000000011";
+	/* A length that reaches beyond the data. */
+	static const char *const lying = "08c379a0"
+		"0000000000000000000000000000000000000000000000000000000000000020"
+		"00000000000000000000000000000000000000000000000000000000ffffffff";
+	const struct { const char *data, *message; } cases[] = {
+		{ error, "execution reverted: not today" },
+		{ panic, "execution reverted: panic 0x11" },
+		{ lying, "execution reverted" },
+		{ "", "execution reverted" },
+	};
+	static const char *const methods[] = { "eth_call", "eth_estimateGas" };
+	struct asker a = asker_open();
+
+	for (size_t k = 0; k < 2 * ARRAY_COUNT(cases); k++) {
+		const char *data = cases[k / 2].data;
+		char params[512];
+		struct bytes have;
+
+		snprintf(params, sizeof(params), "[{\"to\":\"$C\",\"data\":\"0xff%s\"}]", data);
+		cr_expect(!ask(&a, methods[k % 2], params));
+		cr_expect_eq(error_code(&a), 3);
+		cr_expect_str_eq(error_message(&a), cases[k / 2].message);
+		have = jval_string(value_at(a.document, "error.data"));
+		cr_expect_eq(have.size, 2 + strlen(data));
+		cr_expect_eq(memcmp(have.data + 2, data, strlen(data)), 0);
+	}
+	asker_close(&a);
+}
+
+Test(rpc, refuses_transactions_in_clients_words)
+{
+	struct asker a = asker_open();
+	struct tx *stale = fake_transfer(a.fake, TX_LEGACY, 6);
+	char params[1024], hex[900];
+
+	snprintf(params, sizeof(params), "[\"%s\"]", hex_data(hex, stale->raw));
+	cr_expect(!ask(&a, "eth_sendRawTransaction", params));
+	cr_expect_eq(error_code(&a), -32000);
+	cr_expect_str_eq(error_message(&a), "nonce too low: next nonce 7, tx nonce 6");
+	tx_unref(stale);
+
+	a.fake->genesis.params.chain_id = 5;
+	cr_expect(!ask(&a, "eth_sendRawTransaction", "[\"$P\"]"));
+	cr_expect_eq(error_code(&a), -32000);
+	cr_expect_eq(a.fake->submit_count, 1, "what is wrong by itself never reaches the node");
+	a.fake->genesis.params.chain_id = FAKE_CHAIN_ID;
+
+	a.fake->is_busy = true;
+	cr_expect(!ask(&a, "eth_sendRawTransaction", "[\"$P\"]"));
+	cr_expect_eq(error_code(&a), -32005);
+	asker_close(&a);
+}
+
+Test(rpc, tells_of_broken_medium)
+{
+	static const char *const questions[][2] = {
+		{ "eth_getBlockByNumber", "[\"0x1\"]" }, { "eth_getBlockByHash", "[\"$B1\"]" },
+		{ "eth_getTransactionByHash", "[\"$T10\"]" }, { "eth_getTransactionReceipt", "[\"$T10\"]" },
+		{ "eth_getBalance", "[\"$S\"]" }, { "eth_getProof", "[\"$S\",[\"0x1\"]]" },
+		{ "eth_feeHistory", "[\"0x2\",\"latest\",[1]]" }, { "weft_getCertificate", "[]" },
+		{ "eth_gasPrice", "[]" }, { "debug_getRawBlock", "[\"latest\"]" },
+	};
+	struct asker a = asker_open();
+
+	a.fake->is_broken = true;
+	for (size_t k = 0; k < ARRAY_COUNT(questions); k++) {
+		cr_expect(!ask(&a, questions[k][0], questions[k][1]));
+		cr_expect_eq(error_code(&a), -32603, "%s", questions[k][0]);
+		cr_expect_str_eq(error_message(&a), "the disk failed");
+	}
+	asker_close(&a);
+}
+
+/* A transaction that was mined while the question was on its way to the pool. */
+Test(rpc, finds_transaction_mined_meanwhile)
+{
+	struct asker a = asker_open();
+	struct buf body = expand(&a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getTransactionByHash\","
+				     "\"params\":[\"$T31\"]}");
+	struct buf reply = { 0 };
+	struct rpc_request *q;
+	bool needs_node;
+
+	a.fake->height = 2;
+	q = rpc_begin(a.rpc, bytes_of(body.data, body.size - 1), &needs_node);
+	cr_assert(needs_node);
+	rpc_continue(q, fake_node(a.fake));
+	a.fake->height = 3;
+	rpc_finish(q, &reply);
+	buf_append_byte(&reply, 0);
+	cr_expect(strstr((char *)reply.data, "\"blockNumber\":\"0x3\""));
+	buf_clear(&reply);
+	buf_clear(&body);
+	asker_close(&a);
+}
+
+/* Tips of a crowded block are what the next one asks for. */
+Test(rpc, suggests_tip_of_crowded_block)
+{
+	struct asker a = asker_open();
+	char text[HEX_U64_SIZE];
+
+	a.fake->height = 1;
+	a.fake->genesis.params.block_tx_count_max = 5;
+	hex_format_u64(text, 2 * WEI_PER_GWEI - 1);
+	cr_expect_str_eq((const char *)jval_string(ask(&a, "eth_maxPriorityFeePerGas", NULL)).data, text);
+	a.fake->genesis.params.block_tx_count_max = 10000;
+	a.fake->genesis.params.base_fee_floor = wei_of(0);
+	cr_expect_str_eq((const char *)jval_string(ask(&a, "eth_maxPriorityFeePerGas", NULL)).data, "0x0");
+	asker_close(&a);
+}
+
+/* --- every row of the table --- */
+
+Test(rpc, table_rows_are_whole)
+{
+	size_t count;
+	const struct rpc_method *m = rpc_methods(&count);
+
+	for (size_t k = 0; k < count; k++) {
+		const char *rest = m[k].params;
+		struct rpc_param p;
+		size_t args = 0, lists = 0;
+		bool is_optional = false;
+
+		cr_expect(m[k].run && m[k].cost > 0 && m[k].doc[0] && m[k].returns[0], "%s", m[k].name);
+		cr_expect(!m[k].errand || (m[k].errand->ask && m[k].errand->tell && m[k].errand->release));
+		while (rpc_shape_next(&rest, &p)) {
+			cr_expect(p.is_optional || !is_optional, "%s: optional ones come last", m[k].name);
+			is_optional = p.is_optional;
+			lists += p.kind == RPC_ARG_SLOTS || p.kind == RPC_ARG_PERCENTILES;
+			args++;
+		}
+		cr_expect_leq(args, RPC_ARG_MAX);
+		cr_expect_leq(lists, 1);
+		for (size_t n = 0; n < k; n++)
+			cr_expect_str_neq(m[k].name, m[n].name);
+	}
+}
+
+static bool is_sensible(int64_t code)
+{
+	return code == -32602 || code == -32000;
+}
+
+Test(rpc, every_method_answers_junk)
+{
+	static const char *const junk[] = {
+		"null", "true", "-1", "1.5", "9223372036854775807", "\"\"", "\"0x\"", "\"latest\"",
+		"\"0x00\"", "\"\xc3\xa9\"", "[]", "{}", "[[[]]]", "{\"a\":{}}", "\"$S\"", "\"$B1\"",
+	};
+	struct asker a = asker_open();
+	size_t count;
+	const struct rpc_method *m = rpc_methods(&count);
+
+	for (size_t k = 0; k < count; k++) {
+		if (!ask(&a, m[k].name, NULL))
+			cr_expect(is_sensible(error_code(&a)), "%s", m[k].name);
+		cr_expect(!ask(&a, m[k].name, "[null,null,null,null,null]"));
+		cr_expect(is_sensible(error_code(&a)), "%s: too many", m[k].name);
+		for (size_t n = 0; n < ARRAY_COUNT(junk); n++) {
+			for (int place = 0; place < 3; place++) {
+				char params[400];
+
+				snprintf(params, sizeof(params), "[%s%s]",
+					 place == 0 ? "" : place == 1 ? "\"$S\"," : "\"$B1\",", junk[n]);
+				if (!ask(&a, m[k].name, params))
+					cr_expect(is_sensible(error_code(&a)), "%s %s: %lld %s", m[k].name,
+						  params, (long long)error_code(&a), error_message(&a));
+			}
+		}
+	}
+	asker_close(&a);
+}
