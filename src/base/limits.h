@@ -36,6 +36,10 @@
 #define LIMIT_UNSYNCED_BLOCK_COUNT 64   /* blocks that LevelDB may lag behind the commit log */
 #define LIMIT_FLUSH_BLOCK_COUNT 1024    /* blocks between two flushes of trie nodes */
 #define LIMIT_ACCOUNT_CACHE_COUNT 262144ull
+#define LIMIT_SLOT_CACHE_COUNT 262144ull
+#define LIMIT_CODE_CACHE_COUNT 4096ull
+#define LIMIT_CODE_CACHE_SIZE (64 * MIB)
+#define LIMIT_PAST_VIEW_SIZE (256 * MIB) /* memory of one view of a past state */
 #define LIMIT_TRIE_NODE_SIZE (512 * MIB) /* memory of loaded trie nodes before clean ones go */
 
 static_assert(LIMIT_TX_SIZE < LIMIT_POOL_SIZE, "the pool holds the largest transaction");

@@ -5,23 +5,27 @@
 #ifndef WEFT_STORE_COLUMNS_H
 #define WEFT_STORE_COLUMNS_H
 
-/* The database's own version; raised by any change of what stands below. A
- * directory of another version is refused. */
+/* The database's own version; raised by any change of what stands below, or in
+ * the logs. A directory of another version is refused. */
 #define DATABASE_VERSION 1
 
 /*     name            letter  key                    value */
 #define STORE_COLUMNS(X) \
-	X(META,           'm') /* name                   database version, genesis hash, tip, flushed height */ \
-	X(HEADER,         'h') /* height                 rlp([header, commitments, withdrawals, tx count, certificate, batch hash]) */ \
+	X(META,           'm') /* name                   "tip": rlp([height, hash, next withdrawal index]), "flushed": rlp(height) */ \
+	X(HEADER,         'h') /* height                 rlp([header, commitments, withdrawals, tx count, size, certificate, checksum]) */ \
 	X(HEADER_HASH,    'H') /* block hash             height */ \
 	X(TX,             't') /* height, index          rlp([sender, raw transaction, stored receipt]) */ \
 	X(TX_HASH,        'T') /* transaction hash       height, index */ \
 	X(ACCOUNT,        'a') /* address                flat account */ \
 	X(SLOT,           's') /* address, slot          value, big-endian, no leading zeros */ \
 	X(CODE,           'c') /* code hash              code */ \
-	X(HISTORY,        'r') /* height                 the block's reverse difference */ \
-	X(NODE,           'n') /* owner, path            trie node, RLP */ \
+	X(HISTORY,        'r') /* height                 the block's reverse difference: rlp([time, [address, account]…, [address, slot, value]…]) */ \
+	X(NODE,           'n') /* 0 or (1, owner), path  trie node, RLP */ \
 	X(MMR,            'p') /* position               node of the history range, 32 bytes */
+
+/* A header's checksum is the CRC-32C of its other fields and of the block's TX
+ * values, continued from its parent's: what a batch wrote can be read again and
+ * compared, and a batch that is missing or of another chain breaks it. */
 
 enum store_column {
 #define X(name, letter) COLUMN_##name = letter,

@@ -102,8 +102,8 @@ static int open_error(const char *dir, const char *text, struct err *err)
 	if (strstr(text, "does not exist"))
 		return ERR_SET(err, STORE_E_OPEN, "%s holds no database; run init first", dir);
 	if (strncmp(text, "Corruption", 10) == 0 || strstr(text, "missing files"))
-		return ERR_SET(err, STORE_E_CORRUPT, "%s is damaged (%s); restore it from a backup, or "
-			       "remove the data directory, run init again and sync from the peers", dir, text);
+		return ERR_SET(err, STORE_E_CORRUPT, "%s is damaged (%s); restore the data directory "
+			       "from a backup, or remove VERSION, chain and log in it and run init again", dir, text);
 	return ERR_SET(err, STORE_E_OPEN, "cannot open %s: %s", dir, text);
 }
 

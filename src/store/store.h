@@ -45,7 +45,8 @@ struct store_options {
 	uint64_t seed;           /* keys tables (base/map.h) */
 };
 
-/* Everything that a final block writes. Borrowed by the calls that take it. */
+/* Everything that a final block writes. Borrowed by the calls that take it.
+ * Heights follow each other without a gap. */
 struct store_block {
 	const struct block *block;         /* senders known */
 	const struct receipt *receipts;    /* block->tx_count of them */
@@ -53,8 +54,15 @@ struct store_block {
 	const struct state_diff *diff;     /* storage roots filled in */
 };
 
-/* Makes a data directory with the genesis block in it. STORE_E_EXISTS unless the
- * directory is missing or empty; on failure nothing is left behind. */
+/* Makes a data directory with the genesis block in it, durably.
+ *
+ *   dir/VERSION   database version and genesis hash; written last
+ *   dir/LOCK      held while a process uses the directory; its pid
+ *   dir/chain/    LevelDB
+ *   dir/log/      segments of the commit log and the consensus log
+ *
+ * Other names in the directory are left alone. STORE_E_EXISTS if one of these is
+ * there; on failure nothing is left behind. */
 int store_create(const struct store_options *options, const struct genesis *g, struct err *err);
 
 /* What opening found, for one log line: at which block the node woke. */
@@ -63,7 +71,9 @@ struct store_report {
 	struct hash tip_hash;
 	uint64_t flushed_height;   /* S */
 	uint64_t replayed_count;   /* blocks taken from the commit log */
-	uint64_t torn_size;        /* bytes of a half-written record, cut off */
+	uint64_t torn_size;        /* bytes of half-written records, cut off both logs */
+	uint64_t consensus_record_count;
+	bool consensus_log_missing; /* not to be signed with: what was signed is unknown */
 };
 
 /* Opens what store_create() made; `genesis_hash` guards against the data of
@@ -100,11 +110,15 @@ struct state_tree *store_tree(struct store *s);
 int store_log(struct store *s, const struct store_block *b, struct err *err);
 void store_log_sync(struct store *s);
 
-/* Writes the block's batch, unsynced: after this, readers made anew see it. */
+/* Writes the block's batch, unsynced: after this, readers made anew see it. The
+ * block's record must have been synced before. After STORE_E_WRITE the database
+ * takes no more; the block is in the log, and opening anew brings it back. */
 int store_apply(struct store *s, const struct store_block *b, struct err *err);
 
 /* A flush in two halves. The node's thread takes the changed nodes out of the
- * tree, standing at `height`; the writer makes them durable. */
+ * tree, standing at `height`; the writer, which must have applied that block,
+ * makes them durable and drops the log's segments up to it. Blocks may be logged
+ * and applied in between. One flush at a time; a flush that failed is the last. */
 struct store_flush;
 struct store_flush *store_flush_take(struct store *s, uint64_t height);
 int store_flush_write(struct store *s, struct store_flush *f, struct err *err); /* frees f */
@@ -112,10 +126,12 @@ int store_flush_write(struct store *s, struct store_flush *f, struct err *err); 
 /* The consensus log: what this validator signed, before it sends it. */
 int store_consensus_append(struct store *s, uint8_t kind, struct bytes payload, struct err *err);
 void store_consensus_sync(struct store *s);
-/* Records of heights at or below the last committed one are no longer needed. */
-int store_consensus_trim(struct store *s, struct bytes newest_sign_record, struct err *err);
+/* Records of heights at or below the last committed one are no longer needed:
+ * forgets all, but writes the newest sign record again first, so that at every
+ * moment one is on disk. */
+int store_consensus_trim(struct store *s, uint8_t kind, struct bytes newest_sign_record, struct err *err);
 typedef int (*store_record_fn)(void *ctx, uint8_t kind, struct bytes payload, struct err *err);
-/* Replays the records found on opening, in order. */
+/* Gives the records found on opening, in order; once. */
 int store_consensus_replay(struct store *s, store_record_fn fn, void *ctx, struct err *err);
 
 /* --- node's thread: the newest state, blocks not yet written included --- */
@@ -145,6 +161,7 @@ struct stored_header {
 	size_t tx_count;
 	struct buf certificate;
 	uint64_t size;                  /* of Ethereum's form, bytes */
+	uint32_t checksum;              /* see columns.h */
 };
 void stored_header_clear(struct stored_header *h);
 
@@ -174,7 +191,7 @@ void store_view_free(struct store_view *v);
 /* A node of the history range. */
 bool store_read_mmr(struct store_reader *r, uint64_t position, struct hash *out);
 
-/* Counters for metrics. */
+/* Counters for metrics; node's thread. */
 struct store_stats {
 	uint64_t log_size;         /* both logs, bytes */
 	uint64_t cache_hits, cache_misses;

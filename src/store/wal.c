@@ -355,3 +355,8 @@ uint64_t wal_size(const struct wal *w)
 		sum += w->segments[i].size;
 	return sum;
 }
+
+uint64_t wal_segment_size(const struct wal *w)
+{
+	return w->segments[w->segment_count - 1].size;
+}

@@ -66,6 +66,7 @@ void wal_trim(struct wal *w, uint64_t keep_from);
 /* The index of the oldest record that is kept, and of the next to come. */
 uint64_t wal_first_index(const struct wal *w);
 uint64_t wal_next_index(const struct wal *w);
-uint64_t wal_size(const struct wal *w); /* bytes in all segments */
+uint64_t wal_size(const struct wal *w);         /* bytes in all segments */
+uint64_t wal_segment_size(const struct wal *w); /* bytes in the newest */
 
 #endif

@@ -18,7 +18,7 @@
 /* How much behind a broken record is searched for a witness of a loss. */
 #define TAIL_SIZE_MAX (512 * MIB)
 
-#define ADVICE "restore the data directory from a backup, or remove it, run init again and sync from the peers"
+#define ADVICE "restore the data directory from a backup, or remove VERSION, chain and log in it and run init again"
 
 struct reader {
 	struct wal *w;

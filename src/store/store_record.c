@@ -1,0 +1,422 @@
+#include "store/store_record.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/crc32c.h"
+#include "codec/rlp.h"
+#include "crypto/keccak.h"
+
+/* Gives a decoder's complaint the store's own code. */
+static int broken(struct err *err, const char *what)
+{
+	if (err)
+		err->code = STORE_E_CORRUPT;
+	return err_prefix(err, STORE_E_CORRUPT, "broken %s", what);
+}
+
+static int broken_count(struct err *err, const char *what, size_t count)
+{
+	return ERR_SET(err, STORE_E_CORRUPT, "broken %s: a count of %zu", what, count);
+}
+
+/* Opens the one list that a value is. */
+static int open_value(struct rlp_reader *list, struct bytes value, struct err *err)
+{
+	struct rlp_reader top;
+	int code;
+
+	rlp_reader_init(&top, value);
+	code = rlp_read_list(&top, list, err);
+	return code != OK ? code : rlp_reader_end(&top, err);
+}
+
+/* --- META --- */
+
+void tip_encode(struct buf *out, const struct tip_record *t)
+{
+	size_t list = rlp_list_open(out);
+
+	rlp_put_u64(out, t->height);
+	rlp_put_hash(out, &t->hash);
+	rlp_put_u64(out, t->withdrawal_index);
+	rlp_list_close(out, list);
+}
+
+int tip_decode(struct tip_record *out, struct bytes value, struct err *err)
+{
+	struct rlp_reader list;
+
+	if (open_value(&list, value, err) != OK || rlp_read_u64(&list, &out->height, err) != OK ||
+	    rlp_read_fixed(&list, out->hash.bytes, sizeof(out->hash.bytes), err) != OK ||
+	    rlp_read_u64(&list, &out->withdrawal_index, err) != OK || rlp_reader_end(&list, err) != OK)
+		return broken(err, "tip record");
+	return OK;
+}
+
+/* --- TX --- */
+
+void tx_value_encode(struct buf *out, const struct store_block *b, size_t index)
+{
+	const struct tx *t = b->block->txs[index];
+	size_t list = rlp_list_open(out);
+
+	CHECK(t->has_sender);
+	rlp_put_addr(out, &t->sender);
+	rlp_put_bytes(out, t->raw);
+	receipt_encode_stored(out, &b->receipts[index]);
+	rlp_list_close(out, list);
+}
+
+void stored_tx_clear(struct stored_tx *t)
+{
+	tx_unref(t->tx);
+	receipt_clear(&t->receipt);
+	*t = (struct stored_tx){ 0 };
+}
+
+int tx_value_decode(struct stored_tx *out, struct bytes value, struct err *err)
+{
+	struct rlp_reader list;
+	struct bytes raw, receipt;
+	struct addr sender;
+
+	*out = (struct stored_tx){ 0 };
+	if (open_value(&list, value, err) != OK ||
+	    rlp_read_fixed(&list, sender.bytes, sizeof(sender.bytes), err) != OK ||
+	    rlp_read_bytes(&list, &raw, err) != OK || rlp_read_raw(&list, &receipt, err) != OK ||
+	    rlp_reader_end(&list, err) != OK || tx_decode(&out->tx, raw, BLOCK_SIZE_MAX, err) != OK)
+		return broken(err, "transaction record");
+	out->tx->sender = sender;
+	out->tx->has_sender = true;
+	if (receipt_decode_stored(&out->receipt, receipt, err) != OK) {
+		tx_unref(out->tx);
+		*out = (struct stored_tx){ 0 };
+		return broken(err, "transaction record");
+	}
+	return OK;
+}
+
+/* --- HEADER --- */
+
+/* The size of rlp([header, transactions, [], withdrawals]), of which the block's
+ * header and withdrawals are given as encoded. */
+static uint64_t ethereum_size(const struct block *b, size_t header_size, size_t withdrawals_size)
+{
+	size_t txs_size = 0, size;
+
+	for (size_t i = 0; i < b->tx_count; i++) {
+		size = b->txs[i]->raw.size;
+		txs_size += size + (b->txs[i]->type == TX_LEGACY ? 0 : rlp_header_size(size));
+	}
+	size = header_size + rlp_header_size(txs_size) + txs_size + 1 + withdrawals_size;
+	return rlp_header_size(size) + size;
+}
+
+void header_value_encode(struct buf *out, const struct store_block *b, struct bytes tx_values,
+			 uint32_t *checksum)
+{
+	size_t value = rlp_list_open(out), list, start = out->size, header_size, withdrawals_size;
+
+	header_encode(out, &b->block->header);
+	header_size = out->size - start;
+	commitments_encode(out, &b->block->commitments);
+	withdrawals_size = out->size;
+	list = rlp_list_open(out);
+	for (size_t i = 0; i < b->block->withdrawal_count; i++)
+		withdrawal_encode(out, &b->block->withdrawals[i]);
+	rlp_list_close(out, list);
+	withdrawals_size = out->size - withdrawals_size;
+	rlp_put_u64(out, b->block->tx_count);
+	rlp_put_u64(out, ethereum_size(b->block, header_size, withdrawals_size));
+	rlp_put_bytes(out, b->certificate);
+	*checksum = crc32c(*checksum, bytes_of(out->data + start, out->size - start));
+	*checksum = crc32c(*checksum, tx_values);
+	rlp_put_u64(out, *checksum);
+	rlp_list_close(out, value);
+}
+
+void stored_header_clear(struct stored_header *h)
+{
+	free(h->withdrawals);
+	buf_clear(&h->certificate);
+	*h = (struct stored_header){ 0 };
+}
+
+static int withdrawals_decode(struct stored_header *out, struct rlp_reader *r, struct err *err)
+{
+	struct rlp_reader list, item;
+	size_t count;
+
+	if (rlp_read_list(r, &list, err) != OK ||
+	    rlp_count(&list, &count, BLOCK_WITHDRAWAL_COUNT_MAX, err) != OK)
+		return broken(err, "withdrawals");
+	out->withdrawals = xcalloc(count, sizeof(out->withdrawals[0]));
+	out->withdrawal_count = count;
+	for (size_t i = 0; i < count; i++) {
+		struct withdrawal *w = &out->withdrawals[i];
+
+		if (rlp_read_list(&list, &item, err) != OK || rlp_read_u64(&item, &w->index, err) != OK ||
+		    rlp_read_u64(&item, &w->validator_index, err) != OK ||
+		    rlp_read_fixed(&item, w->address.bytes, sizeof(w->address.bytes), err) != OK ||
+		    rlp_read_u64(&item, &w->amount_gwei, err) != OK || rlp_reader_end(&item, err) != OK)
+			return broken(err, "withdrawals");
+	}
+	return OK;
+}
+
+static int header_fields_decode(struct stored_header *out, struct bytes value, struct err *err)
+{
+	struct bytes header, commitments, certificate;
+	uint64_t tx_count, checksum;
+	struct rlp_reader list;
+
+	if (open_value(&list, value, err) != OK || rlp_read_raw(&list, &header, err) != OK ||
+	    header_decode(&out->header, header, err) != OK || rlp_read_raw(&list, &commitments, err) != OK ||
+	    commitments_decode(&out->commitments, commitments, err) != OK ||
+	    withdrawals_decode(out, &list, err) != OK || rlp_read_u64(&list, &tx_count, err) != OK ||
+	    rlp_read_u64(&list, &out->size, err) != OK || rlp_read_bytes(&list, &certificate, err) != OK ||
+	    rlp_read_u64(&list, &checksum, err) != OK || rlp_reader_end(&list, err) != OK)
+		return broken(err, "header record");
+	if (tx_count > BLOCK_TX_COUNT_MAX || checksum > UINT32_MAX)
+		return broken_count(err, "header record", (size_t)tx_count);
+	keccak256(&out->hash, header);
+	out->tx_count = (size_t)tx_count;
+	out->checksum = (uint32_t)checksum;
+	buf_append_bytes(&out->certificate, certificate);
+	return OK;
+}
+
+int header_value_decode(struct stored_header *out, struct bytes value, struct err *err)
+{
+	int code;
+
+	*out = (struct stored_header){ 0 };
+	code = header_fields_decode(out, value, err);
+	if (code != OK)
+		stored_header_clear(out);
+	return code;
+}
+
+uint32_t header_value_checksum(uint32_t parent, struct bytes value)
+{
+	struct rlp_reader list;
+	struct bytes item;
+	const uint8_t *start;
+
+	CHECK(open_value(&list, value, NULL) == OK);
+	start = list.at;
+	for (size_t i = 0; i < 6; i++)
+		CHECK(rlp_read_raw(&list, &item, NULL) == OK);
+	return crc32c(parent, bytes_of(start, (size_t)(list.at - start)));
+}
+
+/* --- SLOT --- */
+
+struct bytes slot_value_encode(uint8_t out[32], const struct u256 *value)
+{
+	size_t size = u256_byte_length(value);
+
+	u256_to_be32(out, value);
+	return bytes_of(out + 32 - size, size);
+}
+
+int slot_value_decode(struct u256 *out, struct bytes value, struct err *err)
+{
+	if (value.size > 32 || value.size == 0 || value.data[0] == 0)
+		return ERR_SET(err, STORE_E_CORRUPT, "broken slot of %zu bytes", value.size);
+	*out = u256_from_be(value);
+	return OK;
+}
+
+/* --- HISTORY --- */
+
+static void put_flat(struct buf *out, const struct account *a)
+{
+	uint8_t record[ACCOUNT_RLP_MAX];
+
+	if (account_equal(a, &account_empty))
+		rlp_put_bytes(out, bytes_of(NULL, 0));
+	else
+		rlp_put_bytes(out, bytes_of(record, account_encode_flat(record, a)));
+}
+
+void history_encode(struct buf *out, uint64_t time_ms, const struct state_diff *d)
+{
+	size_t value = rlp_list_open(out), list;
+
+	rlp_put_u64(out, time_ms);
+	list = rlp_list_open(out);
+	for (size_t i = 0; i < d->account_count; i++) {
+		rlp_put_addr(out, &d->accounts[i].address);
+		put_flat(out, &d->accounts[i].before);
+	}
+	rlp_list_close(out, list);
+	list = rlp_list_open(out);
+	for (size_t i = 0; i < d->slot_count; i++) {
+		rlp_put_addr(out, &d->slots[i].address);
+		rlp_put_hash(out, &d->slots[i].slot);
+		rlp_put_u256(out, &d->slots[i].before);
+	}
+	rlp_list_close(out, list);
+	rlp_list_close(out, value);
+}
+
+static int merge_accounts(struct map *accounts, struct rlp_reader *list, struct err *err)
+{
+	while (rlp_reader_more(list)) {
+		struct account account = account_empty;
+		struct addr address;
+		struct bytes flat;
+		bool added;
+		void *value;
+
+		if (rlp_read_fixed(list, address.bytes, sizeof(address.bytes), err) != OK ||
+		    rlp_read_bytes(list, &flat, err) != OK ||
+		    (flat.size && account_decode_flat(&account, flat, err) != OK))
+			return broken(err, "history record");
+		value = map_put(accounts, &address, &added);
+		if (added)
+			memcpy(value, &account, sizeof(account));
+	}
+	return OK;
+}
+
+static int merge_slots(struct map *slots, struct rlp_reader *list, struct err *err)
+{
+	while (rlp_reader_more(list)) {
+		struct slot_key key;
+		struct u256 number;
+		bool added;
+		void *value;
+
+		if (rlp_read_fixed(list, key.address.bytes, sizeof(key.address.bytes), err) != OK ||
+		    rlp_read_fixed(list, key.slot.bytes, sizeof(key.slot.bytes), err) != OK ||
+		    rlp_read_u256(list, &number, err) != OK)
+			return broken(err, "history record");
+		value = map_put(slots, &key, &added);
+		if (added)
+			memcpy(value, &number, sizeof(number));
+	}
+	return OK;
+}
+
+int history_merge(struct map *accounts, struct map *slots, struct bytes value, struct err *err)
+{
+	struct rlp_reader list, account_list, slot_list;
+	uint64_t time_ms;
+	int code;
+
+	if (open_value(&list, value, err) != OK || rlp_read_u64(&list, &time_ms, err) != OK ||
+	    rlp_read_list(&list, &account_list, err) != OK || rlp_read_list(&list, &slot_list, err) != OK ||
+	    rlp_reader_end(&list, err) != OK)
+		return broken(err, "history record");
+	code = merge_accounts(accounts, &account_list, err);
+	return code != OK ? code : merge_slots(slots, &slot_list, err);
+}
+
+/* --- the commit log's record --- */
+
+static void put_senders(struct buf *out, const struct block *b)
+{
+	struct buf senders = { 0 };
+
+	for (size_t i = 0; i < b->tx_count; i++) {
+		CHECK(b->txs[i]->has_sender);
+		buf_append_bytes(&senders, addr_bytes(&b->txs[i]->sender));
+	}
+	rlp_put_bytes(out, buf_bytes(&senders));
+	buf_clear(&senders);
+}
+
+void commit_encode(struct buf *out, const struct store_block *b)
+{
+	size_t record = rlp_list_open(out), list;
+
+	rlp_put_u64(out, b->block->header.height);
+	rlp_put_hash(out, &b->block->hash);
+	rlp_put_hash(out, &b->block->header.state_root);
+	block_encode_sealed(out, b->block);
+	put_senders(out, b->block);
+	list = rlp_list_open(out);
+	for (size_t i = 0; i < b->block->tx_count; i++)
+		receipt_encode_stored(out, &b->receipts[i]);
+	rlp_list_close(out, list);
+	rlp_put_bytes(out, b->certificate);
+	state_diff_encode(out, b->diff);
+	rlp_list_close(out, record);
+}
+
+void commit_clear(struct commit_record *r)
+{
+	for (size_t i = 0; i < r->receipt_count; i++)
+		receipt_clear(&r->receipts[i]);
+	free(r->receipts);
+	block_clear(&r->block);
+	state_diff_clear(&r->diff);
+	*r = (struct commit_record){ 0 };
+}
+
+static int receipts_decode(struct commit_record *out, struct rlp_reader *list, struct err *err)
+{
+	size_t count = out->block.tx_count;
+
+	out->receipts = xcalloc(count, sizeof(out->receipts[0]));
+	for (size_t i = 0; i < count; i++) {
+		struct bytes item;
+
+		if (rlp_read_raw(list, &item, err) != OK ||
+		    receipt_decode_stored(&out->receipts[i], item, err) != OK)
+			return broken(err, "receipt");
+		out->receipt_count = i + 1;
+	}
+	return rlp_reader_end(list, err);
+}
+
+static int commit_parts_decode(struct commit_record *out, struct rlp_reader *list, struct err *err)
+{
+	struct rlp_reader receipts;
+	struct bytes sealed, senders, diff;
+	struct hash hash, root;
+	uint64_t height;
+
+	if (rlp_read_u64(list, &height, err) != OK ||
+	    rlp_read_fixed(list, hash.bytes, sizeof(hash.bytes), err) != OK ||
+	    rlp_read_fixed(list, root.bytes, sizeof(root.bytes), err) != OK ||
+	    rlp_read_raw(list, &sealed, err) != OK || block_decode_sealed(&out->block, sealed, err) != OK ||
+	    rlp_read_bytes(list, &senders, err) != OK || rlp_read_list(list, &receipts, err) != OK)
+		return broken(err, "commit record");
+	if (senders.size != 20 * out->block.tx_count)
+		return broken_count(err, "commit record: senders", senders.size / 20);
+	for (size_t i = 0; i < out->block.tx_count; i++) {
+		memcpy(out->block.txs[i]->sender.bytes, senders.data + 20 * i, 20);
+		out->block.txs[i]->has_sender = true;
+	}
+	if (receipts_decode(out, &receipts, err) != OK || rlp_read_bytes(list, &out->b.certificate, err) != OK ||
+	    rlp_read_raw(list, &diff, err) != OK || state_diff_decode(&out->diff, diff, err) != OK ||
+	    rlp_reader_end(list, err) != OK)
+		return broken(err, "commit record");
+	if (height != out->block.header.height || !hash_equal(&hash, &out->block.hash) ||
+	    !hash_equal(&root, &out->block.header.state_root))
+		return ERR_SET(err, STORE_E_CORRUPT, "a commit record that contradicts its block");
+	return OK;
+}
+
+int commit_decode(struct commit_record *out, struct bytes record, struct err *err)
+{
+	struct rlp_reader list;
+	int code;
+
+	*out = (struct commit_record){ 0 };
+	if (open_value(&list, record, err) != OK)
+		return broken(err, "commit record");
+	code = commit_parts_decode(out, &list, err);
+	if (code != OK) {
+		commit_clear(out);
+		return code;
+	}
+	out->b.block = &out->block;
+	out->b.receipts = out->receipts;
+	out->b.diff = &out->diff;
+	return OK;
+}
