@@ -13,8 +13,13 @@
  * block's own and compares every field. Only the store applies the difference.
  *
  * System begin: EIP-2935 (parent hash) and EIP-4788 (parent's commitments) are
- * written to the slots where their contracts keep them, if the genesis has these
- * contracts. System end: the proposer's reward as an EIP-4895 withdrawal.
+ * written to the slots where their contracts keep them, if the state has code at
+ * these contracts' addresses; that is all that the EIPs' system calls would do.
+ * (Blocks of one second share a slot of EIP-4788's ring: the last one stands.)
+ * System end: the proposer's reward as an EIP-4895 withdrawal, if it is not 0.
+ *
+ * Until the EVM lands, a transaction that creates a contract, or calls an account
+ * with code or a precompile, is EXEC_E_NO_VM: no block may hold one.
  */
 #ifndef WEFT_EXEC_EXEC_H
 #define WEFT_EXEC_EXEC_H
@@ -31,10 +36,12 @@ enum exec_error {
 	EXEC_E_NONCE_HIGH,                /* "nonce too high: …" */
 	EXEC_E_FUNDS,                     /* "insufficient funds for gas * price + value: …" */
 	EXEC_E_FEE,                       /* "max fee per gas less than block base fee: …" */
-	EXEC_E_GAS_LIMIT,                 /* needs more gas than the block has left */
+	EXEC_E_GAS_LIMIT,                 /* needs more gas than the block has left, or may ever have */
+	EXEC_E_SIZE,                      /* has more bytes than the block has left */
 	EXEC_E_SENDER_CODE,               /* EIP-3607: the sender has code */
 	EXEC_E_NO_VM,                     /* a creation, or a call to an account with code: not executed yet */
 	EXEC_E_BLOCK,                     /* a block whose field is not what its content gives; names it */
+	EXEC_E_REVERTED,                  /* an estimate for a call that reverts: "execution reverted: …" */
 	EXEC_E_MEDIUM,                    /* state could not be read: says nothing about the block */
 };
 
@@ -54,8 +61,8 @@ void exec_parent_advance(struct exec_parent *p, const struct block *b);
 
 struct exec;
 
-/* An executor for a chain: holds the overlay and scratch memory, no state.
- * `params` and `validators` are borrowed. */
+/* An executor for a chain: holds the overlay and scratch memory, no state. One
+ * thread uses it at a time. `params` are borrowed; `seed` keys its tables. */
 struct exec *exec_new(const struct chain_params *params, uint64_t seed);
 void exec_free(struct exec *x);
 
@@ -69,7 +76,9 @@ void exec_result_clear(struct exec_result *r);
 
 /* Where a proposer's transactions come from. `next` gives the best one that is
  * left (borrowed until the next call), NULL at the end. `reject` says that the
- * last one can't be executed now, so none of the same sender may follow. */
+ * last one can't be executed in this block, so none of the same sender may follow;
+ * with EXEC_E_GAS_LIMIT and EXEC_E_SIZE it fits a later one, with EXEC_E_NONCE_HIGH,
+ * _FUNDS and _FEE it may be executed later, with any other code never. */
 struct exec_source {
 	struct tx *(*next)(void *ctx);
 	void (*reject)(void *ctx, struct tx *t, int code, const struct err *why);
@@ -77,8 +86,9 @@ struct exec_source {
 };
 
 struct exec_proposal {
-	uint64_t time_ms;            /* ≥ the parent's; raised to it if below */
-	struct addr coinbase;
+	uint64_t time_ms;            /* raised to the parent's if below; exec_verify() takes the block's */
+	struct addr coinbase;        /* the proposer, */
+	uint64_t validator_index;    /* and its index in the validator set */
 	struct hash validators_hash, next_validators_hash;
 };
 
@@ -88,15 +98,22 @@ typedef bool (*exec_stop_fn)(void *ctx, size_t tx_count);
 
 /* Makes the next block on `parent`: executes what `source` gives within the limits
  * of gas, count and size, applies the difference to `tree`, computes all roots.
+ * Ends when the source does, when the block is full, after EXEC_MISS_MAX transactions
+ * in a row that did not fit, or after EXEC_REJECT_MAX rejections of any kind.
  * EXEC_E_MEDIUM is its only failure; the tree then can't be used. */
+#define EXEC_MISS_MAX 64
+#define EXEC_REJECT_MAX 4096
 int exec_propose(struct exec *x, const struct exec_parent *parent, struct state_view view,
 		 struct state_tree *tree, const struct exec_proposal *proposal,
 		 const struct exec_source *source, exec_stop_fn stop, void *stop_ctx,
 		 struct exec_result *out, struct err *err);
 
-/* Executes `block` (senders known) and compares all its fields. On OK the tree
- * stands at it and *out holds the result, transactions referenced again. On
- * EXEC_E_BLOCK the tree is as before. */
+/* Executes `block` (senders known) and compares all its fields with what they must
+ * be: those that do not depend on execution first. On OK the tree stands at it and
+ * *out holds the result, transactions referenced again. On EXEC_E_BLOCK the tree is
+ * as before, and the message names the first field that differs. Whether the
+ * block's time is acceptable by the clock is the caller's; here it only must not
+ * be below the parent's. */
 int exec_verify(struct exec *x, const struct exec_parent *parent, struct state_view view,
 		struct state_tree *tree, const struct exec_proposal *expected,
 		const struct block *block, struct exec_result *out, struct err *err);
@@ -120,8 +137,8 @@ struct exec_call {
 	bool has_gas;
 	uint64_t gas;                /* the cap; else the block's gas limit or EIP-7825's */
 	bool has_fee;
-	struct wei max_fee;
-	struct bytes access_list;    /* RLP items as in struct tx */
+	struct wei max_fee;          /* per gas */
+	struct bytes access_list;    /* RLP items, well formed, as in struct tx */
 };
 
 struct exec_call_result {
@@ -131,13 +148,18 @@ struct exec_call_result {
 	uint64_t gas_used;
 };
 
+void exec_call_result_clear(struct exec_call_result *r);
+
 /* Executes a call on the state of `view` in a block after `parent`'s; nonce and
- * base fee are not checked, funds only if a fee or value is named. Codes as for
- * transactions. */
+ * base fee are not checked, funds only if a fee or value is named (a fee without
+ * `gas` lowers the cap to what the balance pays for). A call that fails or reverts
+ * is OK with !success. Codes as for transactions; a gas cap below what is due
+ * before the first step is EXEC_E_GAS_LIMIT. */
 int exec_call(struct exec *x, const struct exec_parent *parent, struct state_view view,
 	      const struct exec_call *call, struct exec_call_result *out, struct err *err);
 
-/* The least gas limit with which the call succeeds. */
+/* The least gas limit with which the call succeeds. EXEC_E_REVERTED if it reverts
+ * (exec_call() gives the data), EXEC_E_GAS_LIMIT if it fails with all there is. */
 int exec_estimate_gas(struct exec *x, const struct exec_parent *parent, struct state_view view,
 		      const struct exec_call *call, uint64_t *out_gas, struct err *err);
 

@@ -1,0 +1,49 @@
+/*
+ * internal - what the parts of exec share.
+ *
+ *   exec.c          a block: begin, transactions, end; proposing and verifying
+ *   compare.c       a block's fields against what they must be
+ *   transaction.c   one transaction: validity, gas, fees
+ *   call.c          calls that change nothing, estimates, admission
+ *   host.c          the VM's table over the overlay
+ *   native*.c       system contracts
+ */
+#ifndef WEFT_EXEC_INTERNAL_H
+#define WEFT_EXEC_INTERNAL_H
+
+#include "exec/host.h"
+
+struct exec {
+	const struct chain_params *params;
+	struct overlay *overlay;
+	struct host host;
+};
+
+/* Executes `t` (sender known) in `block`, of whose gas `gas_left` is left. On OK
+ * the overlay is settled and *out has all but the cumulative gas. On any other
+ * code the overlay is as before: an exec_error, or a chain_error from tx_check(). */
+int transaction_execute(struct exec *x, const struct vm_block_context *block, const struct tx *t,
+			uint64_t gas_left, struct receipt *out, struct err *err);
+
+/* The part of validity that needs the sender's account only: EIP-3607 and funds.
+ * `code` reads code by hash. */
+int transaction_check_sender(const struct tx *t, const struct account *sender, bool is_delegated,
+			     struct err *err);
+
+/* EIP-7702: code that only names another account's does not make a contract. */
+bool transaction_is_delegation(struct bytes code, enum revision revision);
+
+int transaction_nonce_low(const struct tx *t, uint64_t nonce, struct err *err);
+int transaction_no_creation(struct err *err);
+
+/* The block that follows `parent` at `timestamp`. */
+struct vm_block_context exec_next_context(const struct exec *x, const struct exec_parent *parent,
+					  uint64_t timestamp, const struct addr *coinbase);
+
+/* OK if `have` is the block that was asked for: of the fields that are known before
+ * execution; then of the rest, the state root apart. EXEC_E_BLOCK names the field. */
+int compare_before(const struct block *have, const struct block *want, struct err *err);
+int compare_after(const struct block *have, const struct block *want, struct err *err);
+int compare_state_root(const struct block *have, const struct block *want, struct err *err);
+
+#endif

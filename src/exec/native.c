@@ -1,0 +1,98 @@
+#include "exec/native.h"
+
+#include "base/check.h"
+#include "chain/tx.h"
+#include "exec/native_table.h"
+
+/* A genesis with more than this could make a sum of balances overflow. */
+#define SUPPLY_LIMIT ((struct wei){ { { 0, 0, 0, 1ull << 63 } } })
+
+static const struct native_contract contracts[] = {
+	{
+		.address = NATIVE_VALIDATORS_ADDRESS,
+		.name = "validators",
+		.call = native_validators_call,
+		.genesis = native_validators_genesis,
+	},
+};
+
+const struct native_contract *native_find(const struct addr *address)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(contracts); i++) {
+		if (addr_equal(&contracts[i].address, address))
+			return &contracts[i];
+	}
+	return NULL;
+}
+
+const struct native_contract *native_table(size_t *count)
+{
+	*count = ARRAY_COUNT(contracts);
+	return contracts;
+}
+
+/* --- genesis --- */
+
+static int write_account(struct overlay *overlay, const struct genesis_account *a, struct err *err)
+{
+	int rc = overlay_set_balance(overlay, &a->address, a->balance, err);
+
+	if (!rc)
+		rc = overlay_set_nonce(overlay, &a->address, a->nonce, err);
+	if (!rc && a->code.size)
+		rc = overlay_set_code(overlay, &a->address, a->code, err);
+	for (size_t i = 0; !rc && i < a->slot_count; i++)
+		rc = overlay_set_storage(overlay, &a->address, &a->slots[i].key, &a->slots[i].value,
+					 err);
+	return rc;
+}
+
+static int write_native(struct overlay *overlay, const struct native_contract *c,
+			const struct genesis *g, struct err *err)
+{
+	struct buf code = { 0 };
+	int rc;
+
+	buf_append_bytes(&code, bytes_of_str(NATIVE_CODE_PREFIX));
+	buf_append_bytes(&code, bytes_of_str(c->name));
+	rc = overlay_set_nonce(overlay, &c->address, 1, err);
+	if (!rc)
+		rc = overlay_set_code(overlay, &c->address, buf_bytes(&code), err);
+	if (!rc && c->genesis)
+		rc = c->genesis(overlay, &c->address, g, err);
+	buf_clear(&code);
+	return rc;
+}
+
+static int check_alloc(const struct genesis *g, struct err *err)
+{
+	struct wei supply = wei_of(0);
+
+	for (size_t i = 0; i < g->account_count; i++) {
+		const struct genesis_account *a = &g->accounts[i];
+		const struct native_contract *c = native_find(&a->address);
+
+		if (c)
+			return ERR_SET(err, CHAIN_E_GENESIS,
+				       "genesis: alloc names the address of the native contract \"%s\"; "
+				       "take it out",
+				       c->name);
+		if (wei_add(&supply, supply, a->balance) || wei_compare(supply, SUPPLY_LIMIT) >= 0)
+			return ERR_SET(err, CHAIN_E_GENESIS,
+				       "genesis: the balances of alloc add up to 2^255 wei or more");
+	}
+	return OK;
+}
+
+int native_genesis_state(struct overlay *overlay, const struct genesis *g, struct err *err)
+{
+	int rc = check_alloc(g, err);
+
+	for (size_t i = 0; !rc && i < g->account_count; i++)
+		rc = write_account(overlay, &g->accounts[i], err);
+	for (size_t i = 0; !rc && i < ARRAY_COUNT(contracts); i++)
+		rc = write_native(overlay, &contracts[i], g, err);
+	if (!rc)
+		overlay_settle(overlay);
+	return rc;
+}
