@@ -12,6 +12,7 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{ "crypto", bench_crypto, "signatures and hashes on one core" },
+	{ "load", bench_load, "transfers that a running node mines per second" },
 };
 
 static void print_help(FILE *to)

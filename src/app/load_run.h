@@ -1,0 +1,31 @@
+/*
+ * load_run - sends a part of a plan to one node and measures what was mined.
+ */
+#ifndef WEFT_APP_LOAD_RUN_H
+#define WEFT_APP_LOAD_RUN_H
+
+#include "app/load_plan.h"
+
+struct load_target {
+	const char *name, *url;
+	int pid;                   /* of the server, for its CPU time; 0: unknown */
+	struct rpc_client rpc;
+	size_t next_batch;         /* of the plan, not sent yet here */
+	/* Sums over all its slices. */
+	uint64_t mined_count, accepted_count, retry_count;
+	uint64_t duration_us, own_cpu_us, server_cpu_us;
+};
+
+struct load_slice {
+	size_t connection_count;   /* that send; one more watches */
+	uint64_t in_flight_max;    /* accepted and not mined */
+	uint64_t duration_ms;      /* of sending; 0: until the plan is sent */
+};
+
+/* Runs one slice and adds it to the target's sums. All that was accepted has been
+ * mined when it returns, or nothing has moved for some seconds (said on stderr).
+ * IO_E_*, RPC_CLIENT_E_REFUSED (a transfer was refused for good). */
+int load_run_slice(const struct load_plan *p, struct load_target *t, const struct load_slice *slice,
+		   struct err *err);
+
+#endif
