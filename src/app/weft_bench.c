@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
 	{ "crypto", bench_crypto, "signatures and hashes on one core" },
 	{ "load", bench_load, "transfers that a running node mines per second" },
+	{ "state", bench_state, "a block's state: trie and database, beside raw LevelDB" },
 };
 
 static void print_help(FILE *to)
