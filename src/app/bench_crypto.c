@@ -165,7 +165,8 @@ static void bench_messages(struct bench_report *r, struct messages *m, const cha
 		m->backend = lanes[i];
 		if (!keccak256_batch_with(m->backend, m->out, m->list, 1))
 			continue;
-		snprintf(name, sizeof(name), "%s, batched, %s", what, keccak_backend_name(lanes[i]));
+		snprintf(name, sizeof(name), "%s, batched, %s", what,
+			 keccak_backend_name(lanes[i]));
 		bench_report_row(r, name, "ns", bench_measure(r, run_batch, m, (double)m->count));
 	}
 }
@@ -236,10 +237,11 @@ static void bench_others(struct bench_report *r)
 
 int bench_crypto(int argc, char **argv)
 {
+	static const char summary[] =
+		"Signatures and hashes on one core: secp256k1 a second, Keccak-256 in\n"
+		"nanoseconds a message one at a time and in vector lanes, SHA-256, MMR.";
 	struct bench_report r;
-	int status = bench_report_begin(&r, argc, argv, "crypto",
-					"Signatures and hashes on one core: secp256k1 a second, Keccak-256 in\n"
-					"nanoseconds a message one at a time and in vector lanes, SHA-256, MMR.");
+	int status = bench_report_begin(&r, argc, argv, "crypto", summary);
 
 	if (status >= 0)
 		return status;

@@ -164,8 +164,8 @@ static bool read_number(unsigned *out, const char *text, unsigned max, const cha
 	unsigned long v = strtoul(text, &end, 10);
 
 	if (text[0] < '0' || text[0] > '9' || *end || v == 0 || v > max) {
-		fprintf(stderr, "weft-bench: %s takes a number from 1 to %u, not '%s'\n", option, max,
-			text);
+		fprintf(stderr, "weft-bench: %s takes a number from 1 to %u, not '%s'\n", option,
+			max, text);
 		return false;
 	}
 	*out = (unsigned)v;
@@ -177,25 +177,36 @@ static int read_options(struct bench_report *r, int argc, char **argv, const cha
 			const char *summary)
 {
 	static const struct option options[] = {
-		{ "repeat", required_argument, NULL, 'r' }, { "time", required_argument, NULL, 't' },
-		{ "json", required_argument, NULL, 'j' },   { "help", no_argument, NULL, 'h' },
+		{ "repeat", required_argument, NULL, 'r' },
+		{ "time", required_argument, NULL, 't' },
+		{ "json", required_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	bool ok = true;
 	int option;
 
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'h') {
+	while (ok && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (option) {
+		case 'h':
 			print_help(command, summary);
 			return BENCH_EXIT_OK;
-		}
-		if (option == 'j')
+		case 'j':
 			r->json_path = optarg;
-		else if (option == 'r' ? !read_number(&r->repeat_count, optarg, REPEAT_MAX, "--repeat")
-				       : option != 't' || !read_number(&r->repeat_ms, optarg,
-								       TIME_MAX_MS, "--time"))
-			return BENCH_EXIT_USAGE;
+			break;
+		case 'r':
+			ok = read_number(&r->repeat_count, optarg, REPEAT_MAX, "--repeat");
+			break;
+		case 't':
+			ok = read_number(&r->repeat_ms, optarg, TIME_MAX_MS, "--time");
+			break;
+		default: /* getopt_long() has said what is wrong */
+			ok = false;
+		}
 	}
+	if (!ok)
+		return BENCH_EXIT_USAGE;
 	if (optind < argc) {
 		fprintf(stderr, "weft-bench: unexpected argument '%s' (see weft-bench %s --help)\n",
 			argv[optind], command);

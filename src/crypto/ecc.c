@@ -106,7 +106,7 @@ int ecc_sign(const struct ecc *e, struct signature *out, const struct hash *dige
 								      &recovery_id, &made));
 	if (recovery_id > 1)
 		return ERR_SET(err, CRYPTO_E_SIGNATURE,
-			       "the signature's r overflowed the group's order: sign another digest");
+			       "the signature's r overflowed the order: sign another digest");
 	memcpy(out->r, compact, 32);
 	memcpy(out->s, compact + 32, 32);
 	out->recovery_id = (uint8_t)recovery_id;

@@ -14,9 +14,9 @@
 
 enum crypto_error {
 	CRYPTO_E_KEY = ERR_BASE_CRYPTO, /* a secret key is 0 or not below the group's order */
-	CRYPTO_E_SIGNATURE,             /* r, s or the recovery id is out of range, or recovers nothing */
+	CRYPTO_E_SIGNATURE,             /* out of range, or recovers nothing */
 	CRYPTO_E_LIBRARY,               /* OpenSSL refused parameters or lacks an algorithm */
-	CRYPTO_E_MNEMONIC,              /* a mnemonic phrase or derivation path that can't be used */
+	CRYPTO_E_MNEMONIC,              /* a mnemonic phrase or path that can't be used */
 };
 
 struct ecc;

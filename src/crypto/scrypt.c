@@ -138,7 +138,7 @@ static int check_cost(uint64_t n, uint32_t r, uint32_t p, struct err *err)
 	if (n > MEMORY_MAX / 128 / r)
 		return ERR_SET(err, CRYPTO_E_LIBRARY, "scrypt with these n and r needs over 1 GiB");
 	if (p > COST_MAX / (n * r))
-		return ERR_SET(err, CRYPTO_E_LIBRARY, "scrypt with these n, r and p takes too long");
+		return ERR_SET(err, CRYPTO_E_LIBRARY, "scrypt with these n, r, p takes too long");
 	return OK;
 }
 
@@ -164,7 +164,7 @@ int kdf_scrypt(uint8_t *out, size_t out_size, struct bytes password, struct byte
 		return code;
 	table = new_table(n, r);
 	if (!table)
-		return ERR_SET(err, CRYPTO_E_LIBRARY, "scrypt needs %llu MiB of memory: there is less",
+		return ERR_SET(err, CRYPTO_E_LIBRARY, "scrypt needs %llu MiB: there is less memory",
 			       128 * n * r / MIB);
 	table_size = (n + 2) * 2 * r * sizeof(struct block);
 	text = xmalloc(lane_size * p);

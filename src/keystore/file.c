@@ -46,7 +46,8 @@ void keystore_name(char out[KEYSTORE_NAME_SIZE], const struct addr *address, uin
 
 	CHECK(gmtime_r(&seconds, &utc));
 	hex_encode(hex, addr_bytes(address));
-	size = snprintf(out, KEYSTORE_NAME_SIZE, "UTC--%04d-%02d-%02dT%02d-%02d-%02d.%03u000000Z--%.40s",
+	size = snprintf(out, KEYSTORE_NAME_SIZE,
+			"UTC--%04d-%02d-%02dT%02d-%02d-%02d.%03u000000Z--%.40s",
 			utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
 			utc.tm_sec, (unsigned)(now_ms % 1000), hex);
 	CHECK(size > 0 && size < KEYSTORE_NAME_SIZE);
@@ -361,8 +362,8 @@ int keystore_write(const char *dir, const char *name, struct bytes text, struct 
 	if (code)
 		return code;
 	if (existing) {
-		code = ERR_SET(err, KEYSTORE_E_EXISTS, "the key of this address is there already: %s/%s",
-			       dir, existing);
+		code = ERR_SET(err, KEYSTORE_E_EXISTS,
+			       "the key of this address is there already: %s/%s", dir, existing);
 		free(existing);
 		return code;
 	}

@@ -13,11 +13,11 @@
 #include "crypto/ecc.h"
 
 enum keystore_error {
-	KEYSTORE_E_FORMAT = ERR_BASE_KEYSTORE, /* not a version 3 keystore, or a member is malformed */
+	KEYSTORE_E_FORMAT = ERR_BASE_KEYSTORE, /* not version 3, or a member is malformed */
 	KEYSTORE_E_UNSUPPORTED,                /* a cipher, KDF or cost that is not supported */
 	KEYSTORE_E_PASSWORD,                   /* the MAC does not match: wrong password */
 	KEYSTORE_E_ADDRESS,                    /* the key's address is not the one the file names */
-	KEYSTORE_E_FILE,                       /* can't be read, written, or has loose permissions */
+	KEYSTORE_E_FILE,                       /* can't be read or written, or is open to others */
 	KEYSTORE_E_EXISTS,                     /* the directory already holds this address */
 };
 

@@ -57,7 +57,8 @@ Test(hd, derive_equals_bip32_vectors)
 		const char *seed, *path, *key;
 	} cases[] = {
 		{ seed1, "m", "e8f32e723decf4051aefac8e2c93c9c5b214313817cdb01a1494b917c8436b35" },
-		{ seed1, "m/0'", "edb2e14f9ee77d26dd93b4ecede8d16ed408ce149b6cd80b0715a2d911a0afea" },
+		{ seed1, "m/0'",
+		  "edb2e14f9ee77d26dd93b4ecede8d16ed408ce149b6cd80b0715a2d911a0afea" },
 		{ seed1, "m/0'/1",
 		  "3c6cb8d0f6a264c91ea8b5030fadaa8e538b020f0a387421a12de9319dc93368" },
 		{ seed1, "m/0'/1/2'",
@@ -67,7 +68,8 @@ Test(hd, derive_equals_bip32_vectors)
 		{ seed1, "m/0'/1/2'/2/1000000000",
 		  "471b76e389e528d6de6d816857e012c5455051cad6660850e58372a6c3e6e7c8" },
 		{ seed2, "m", "4b03d6fc340455b363f51020ad3ecca4f0850280cf436c70c727923f6db46c3e" },
-		{ seed2, "m/0", "abe74a98f6c7eabee0428f53798f0ab8aa1bd37873999041703c742f15ac7e1e" },
+		{ seed2, "m/0",
+		  "abe74a98f6c7eabee0428f53798f0ab8aa1bd37873999041703c742f15ac7e1e" },
 		{ seed2, "m/0/2147483647'",
 		  "877c779ad9687164e9c2f4f0f4ff0340814392330693ce95a58fe18fd52e6e93" },
 		{ seed2, "m/0/2147483647'/1",
@@ -77,7 +79,8 @@ Test(hd, derive_equals_bip32_vectors)
 		{ seed2, "m/0/2147483647'/1/2147483646'/2",
 		  "bb7d39bdb83ecf58f2fd82b6d918341cbef428661ef01ab97c28a4842125ac23" },
 		{ seed3, "m", "00ddb80b067e0d4993197fe10f2657a844a384589847602d56f0c629c81aae32" },
-		{ seed3, "m/0'", "491f7a2eebc7b57028e0d3faa0acda02e75c33b03c48fb288c41e2ea44e1daef" },
+		{ seed3, "m/0'",
+		  "491f7a2eebc7b57028e0d3faa0acda02e75c33b03c48fb288c41e2ea44e1daef" },
 	};
 	struct secret_key key;
 	uint8_t seed[HD_SEED_SIZE];
@@ -87,7 +90,8 @@ Test(hd, derive_equals_bip32_vectors)
 		size_t size = strlen(cases[i].seed) / 2;
 
 		unhex(seed, size, cases[i].seed);
-		cr_assert_eq(hd_derive_from_seed(e, &key, bytes_of(seed, size), cases[i].path, NULL),
+		cr_assert_eq(hd_derive_from_seed(e, &key, bytes_of(seed, size), cases[i].path,
+						 NULL),
 			     OK);
 		cr_assert(is_hex(key.bytes, 32, cases[i].key), "%s of seed %.8s", cases[i].path,
 			  cases[i].seed);
@@ -180,7 +184,9 @@ Test(hd, derive_from_seed_refuses_seeds_too_short_or_long)
 	uint8_t seed[65] = { 1 };
 	struct secret_key key;
 
-	cr_assert_eq(hd_derive_from_seed(e, &key, bytes_of(seed, 15), "m", NULL), CRYPTO_E_MNEMONIC);
-	cr_assert_eq(hd_derive_from_seed(e, &key, bytes_of(seed, 65), "m", NULL), CRYPTO_E_MNEMONIC);
+	cr_assert_eq(hd_derive_from_seed(e, &key, bytes_of(seed, 15), "m", NULL),
+		     CRYPTO_E_MNEMONIC);
+	cr_assert_eq(hd_derive_from_seed(e, &key, bytes_of(seed, 65), "m", NULL),
+		     CRYPTO_E_MNEMONIC);
 	cr_assert_eq(hd_derive_from_seed(e, &key, bytes_of(seed, 16), "m", NULL), OK);
 }

@@ -42,13 +42,15 @@ Test(kdf, scrypt_equals_rfc7914_vectors)
 	cr_assert(is_hex(out, 64,
 			 "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442"
 			 "fcd0069ded0948f8326a753a0fc81f17e8d3e0fb2e0d3628cf35e20c38d18906"));
-	cr_assert_eq(kdf_scrypt(out, 64, bytes_of_str("password"), bytes_of_str("NaCl"), 1024, 8, 16,
-				NULL), OK);
+	cr_assert_eq(kdf_scrypt(out, 64, bytes_of_str("password"), bytes_of_str("NaCl"), 1024, 8,
+				16, NULL),
+		     OK);
 	cr_assert(is_hex(out, 64,
 			 "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162"
 			 "2eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640"));
-	cr_assert_eq(kdf_scrypt(out, 64, bytes_of_str("pleaseletmein"), bytes_of_str("SodiumChloride"),
-				16384, 8, 1, NULL), OK);
+	cr_assert_eq(kdf_scrypt(out, 64, bytes_of_str("pleaseletmein"),
+				bytes_of_str("SodiumChloride"), 16384, 8, 1, NULL),
+		     OK);
 	cr_assert(is_hex(out, 64,
 			 "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
 			 "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887"));
@@ -68,8 +70,9 @@ Test(kdf, scrypt_takes_n_of_2_to_the_18_with_r_of_1)
 	uint8_t salt[32], out[32];
 
 	unhex(salt, 32, "ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19");
-	cr_assert_eq(kdf_scrypt(out, 32, bytes_of_str("testpassword"), bytes_of(salt, 32), 262144, 1,
-				8, NULL), OK);
+	cr_assert_eq(kdf_scrypt(out, 32, bytes_of_str("testpassword"), bytes_of(salt, 32), 262144,
+				1, 8, NULL),
+		     OK);
 	cr_assert(is_hex(out, 32,
 			 "fac192ceb5fd772906bea3e118a69e8bbb5cc24229e20d8766fd298291bba6bd"));
 }
@@ -80,10 +83,19 @@ Test(kdf, scrypt_refuses_parameters_out_of_range)
 		uint64_t n;
 		uint32_t r, p;
 	} cases[] = {
-		{ 0, 8, 1 }, { 1, 8, 1 }, { 3, 8, 1 }, { 1000, 8, 1 }, { 1024, 0, 1 }, { 1024, 8, 0 },
+		{ 0, 8, 1 },
+		{ 1, 8, 1 },
+		{ 3, 8, 1 },
+		{ 1000, 8, 1 },
+		{ 1024, 0, 1 },
+		{ 1024, 8, 0 },
 		{ 1ull << 21, 8, 1 }, /* 2 GiB */
-		{ 1ull << 63, 1, 1 }, { 1ull << 40, UINT32_MAX, 1 }, { 2, UINT32_MAX, 1 },
-		{ 2, 1, UINT32_MAX }, { 1ull << 18, 8, 1u << 16 }, { 1ull << 20, 8, UINT32_MAX },
+		{ 1ull << 63, 1, 1 },
+		{ 1ull << 40, UINT32_MAX, 1 },
+		{ 2, UINT32_MAX, 1 },
+		{ 2, 1, UINT32_MAX },
+		{ 1ull << 18, 8, 1u << 16 },
+		{ 1ull << 20, 8, UINT32_MAX },
 	};
 	uint8_t out[32];
 	struct err err;
@@ -91,7 +103,8 @@ Test(kdf, scrypt_refuses_parameters_out_of_range)
 
 	for (i = 0; i < ARRAY_COUNT(cases); i++)
 		cr_assert_eq(kdf_scrypt(out, 32, bytes_of_str("x"), bytes_of_str("y"), cases[i].n,
-					cases[i].r, cases[i].p, &err), CRYPTO_E_LIBRARY, "case %zu", i);
+					cases[i].r, cases[i].p, &err),
+			     CRYPTO_E_LIBRARY, "case %zu", i);
 }
 
 Test(kdf, pbkdf2_equals_known_vectors)
@@ -99,13 +112,15 @@ Test(kdf, pbkdf2_equals_known_vectors)
 	uint8_t out[64];
 
 	/* RFC 7914, section 11. */
-	cr_assert_eq(kdf_pbkdf2_sha256(out, 64, bytes_of_str("passwd"), bytes_of_str("salt"), 1, NULL),
-		     OK);
+	cr_assert_eq(
+		kdf_pbkdf2_sha256(out, 64, bytes_of_str("passwd"), bytes_of_str("salt"), 1, NULL),
+		OK);
 	cr_assert(is_hex(out, 64,
 			 "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"
 			 "49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783"));
-	cr_assert_eq(kdf_pbkdf2_sha256(out, 64, bytes_of_str("Password"), bytes_of_str("NaCl"), 80000,
-				       NULL), OK);
+	cr_assert_eq(kdf_pbkdf2_sha256(out, 64, bytes_of_str("Password"), bytes_of_str("NaCl"),
+				       80000, NULL),
+		     OK);
 	cr_assert(is_hex(out, 64,
 			 "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56"
 			 "a1d425a1225833549adb841b51c9b3176a272bdebba1d078478f62b397f33c8d"));
@@ -123,8 +138,9 @@ Test(kdf, pbkdf2_refuses_iterations_out_of_range)
 
 	cr_assert_eq(kdf_pbkdf2_sha256(out, 32, bytes_of_str("x"), bytes_of_str("y"), 0, NULL),
 		     CRYPTO_E_LIBRARY);
-	cr_assert_eq(kdf_pbkdf2_sha256(out, 32, bytes_of_str("x"), bytes_of_str("y"), 10000001, NULL),
-		     CRYPTO_E_LIBRARY);
+	cr_assert_eq(
+		kdf_pbkdf2_sha256(out, 32, bytes_of_str("x"), bytes_of_str("y"), 10000001, NULL),
+		CRYPTO_E_LIBRARY);
 	cr_assert_eq(kdf_pbkdf2_sha512(out, 32, bytes_of_str("x"), bytes_of_str("y"), 0, NULL),
 		     CRYPTO_E_LIBRARY);
 }

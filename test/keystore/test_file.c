@@ -165,7 +165,8 @@ Test(keystore_file, write_and_find_see_addresses_inside_files)
 	char name[KEYSTORE_NAME_SIZE];
 	struct buf text = { 0 };
 
-	write_plain("my key.json", "{\"address\":\"ababababababababababababababababababab01\"}", 0600);
+	write_plain("my key.json", "{\"address\":\"ababababababababababababababababababab01\"}",
+		    0600);
 	keystore_name(name, &a, 1000);
 	cr_assert_eq(keystore_write(dir, name, bytes_of_str("2"), NULL), KEYSTORE_E_EXISTS);
 	cr_assert_eq(keystore_find(dir, &a, &text, NULL), OK);
@@ -182,8 +183,8 @@ Test(keystore_file, write_refuses_names_without_address_or_with_paths)
 	size_t i;
 
 	for (i = 0; i < ARRAY_COUNT(names); i++)
-		cr_assert_eq(keystore_write(dir, names[i], bytes_of_str("x"), NULL), KEYSTORE_E_FILE,
-			     "'%s'", names[i]);
+		cr_assert_eq(keystore_write(dir, names[i], bytes_of_str("x"), NULL),
+			     KEYSTORE_E_FILE, "'%s'", names[i]);
 }
 
 Test(keystore_file, write_refuses_a_directory_that_others_may_write)
@@ -247,7 +248,8 @@ Test(keystore_file, read_refuses_loose_permissions)
 
 	for (i = 0; i < ARRAY_COUNT(loose); i++) {
 		write_plain("UTC--x--ababababababababababababababababababab01", "{}", loose[i]);
-		cr_assert_eq(keystore_find(dir, &a, &text, &err), KEYSTORE_E_FILE, "mode %o", loose[i]);
+		cr_assert_eq(keystore_find(dir, &a, &text, &err), KEYSTORE_E_FILE, "mode %o",
+			     loose[i]);
 		cr_assert(strstr(err.message, "chmod 600"));
 		cr_assert_eq(text.size, 0);
 	}

@@ -8,7 +8,8 @@
 
 #define HASH32 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define IV "00112233445566778899aabbccddeeff"
-#define SCRYPT "\"kdf\":\"scrypt\",\"kdfparams\":{\"dklen\":32,\"n\":2,\"r\":1,\"p\":1,\"salt\":\"\"}"
+#define SCRYPT \
+	"\"kdf\":\"scrypt\",\"kdfparams\":{\"dklen\":32,\"n\":2,\"r\":1,\"p\":1,\"salt\":\"\"}"
 #define REST "\"cipher\":\"aes-128-ctr\",\"cipherparams\":{\"iv\":\"" IV "\"}," \
 	     "\"ciphertext\":\"" HASH32 "\",\"mac\":\"" HASH32 "\""
 #define FILE_OF(crypto) "{\"version\":3,\"crypto\":{" crypto "}}"
@@ -33,9 +34,11 @@ Test(format, parse_accepts_short_ciphertext_and_prefixes)
 {
 	struct keystore_file file;
 
-	cr_assert_eq(parse(&file, FILE_OF("\"cipher\":\"aes-128-ctr\",\"cipherparams\":{\"iv\":\"0x" IV
-					  "\"},\"ciphertext\":\"aa\",\"mac\":\"0x" HASH32 "\"," SCRYPT),
-			   NULL), OK);
+	cr_assert_eq(parse(&file,
+			   FILE_OF("\"cipher\":\"aes-128-ctr\",\"cipherparams\":{\"iv\":\"0x" IV
+				   "\"},\"ciphertext\":\"aa\",\"mac\":\"0x" HASH32 "\"," SCRYPT),
+			   NULL),
+		     OK);
 	cr_assert_eq(file.ciphertext_size, 1);
 }
 
@@ -53,7 +56,8 @@ static const struct {
 	{ "{\"version\":\"3\"}", KEYSTORE_E_FORMAT, "version" },
 	{ "{\"version\":3}", KEYSTORE_E_FORMAT, "crypto" },
 	{ "{\"version\":3,\"crypto\":[]}", KEYSTORE_E_FORMAT, "crypto" },
-	{ "{\"version\":3,\"version\":3,\"crypto\":{" REST "," SCRYPT "}}", KEYSTORE_E_FORMAT, "JSON" },
+	{ "{\"version\":3,\"version\":3,\"crypto\":{" REST "," SCRYPT "}}", KEYSTORE_E_FORMAT,
+	  "JSON" },
 	{ "{\"version\":3,\"address\":\"12\",\"crypto\":{" REST "," SCRYPT "}}", KEYSTORE_E_FORMAT,
 	  "address" },
 	{ "{\"version\":3,\"address\":7,\"crypto\":{" REST "," SCRYPT "}}", KEYSTORE_E_FORMAT,
@@ -65,31 +69,43 @@ static const struct {
 	{ FILE_OF("\"cipher\":\"aes-128-ctr\",\"cipherparams\":{\"iv\":\"00\"}"), KEYSTORE_E_FORMAT,
 	  "iv" },
 	{ FILE_OF("\"cipher\":\"aes-128-ctr\",\"cipherparams\":{\"iv\":\"" IV "\"},"
-		  "\"ciphertext\":\"\""), KEYSTORE_E_FORMAT, "ciphertext" },
+		  "\"ciphertext\":\"\""),
+	  KEYSTORE_E_FORMAT, "ciphertext" },
 	{ FILE_OF("\"cipher\":\"aes-128-ctr\",\"cipherparams\":{\"iv\":\"" IV "\"},"
-		  "\"ciphertext\":\"" HASH32 "00\""), KEYSTORE_E_FORMAT, "ciphertext" },
+		  "\"ciphertext\":\"" HASH32 "00\""),
+	  KEYSTORE_E_FORMAT, "ciphertext" },
 	{ FILE_OF("\"cipher\":\"aes-128-ctr\",\"cipherparams\":{\"iv\":\"" IV "\"},"
-		  "\"ciphertext\":\"abc\""), KEYSTORE_E_FORMAT, "ciphertext" },
+		  "\"ciphertext\":\"abc\""),
+	  KEYSTORE_E_FORMAT, "ciphertext" },
 	{ FILE_OF("\"cipher\":\"aes-128-ctr\",\"cipherparams\":{\"iv\":\"" IV "\"},"
-		  "\"ciphertext\":\"" HASH32 "\",\"mac\":\"" IV "\""), KEYSTORE_E_FORMAT, "mac" },
-	{ FILE_OF(REST ",\"kdf\":\"argon2id\",\"kdfparams\":{}"), KEYSTORE_E_UNSUPPORTED, "argon2id" },
+		  "\"ciphertext\":\"" HASH32 "\",\"mac\":\"" IV "\""),
+	  KEYSTORE_E_FORMAT, "mac" },
+	{ FILE_OF(REST ",\"kdf\":\"argon2id\",\"kdfparams\":{}"), KEYSTORE_E_UNSUPPORTED,
+	  "argon2id" },
 	{ FILE_OF(REST ",\"kdfparams\":{}"), KEYSTORE_E_FORMAT, "kdf" },
-	{ FILE_OF(REST ",\"kdf\":\"scrypt\",\"kdfparams\":{\"dklen\":32,\"r\":1,\"p\":1,\"salt\":\"\"}"),
+	{ FILE_OF(REST
+		  ",\"kdf\":\"scrypt\",\"kdfparams\":{\"dklen\":32,\"r\":1,\"p\":1,\"salt\":\"\"}"),
 	  KEYSTORE_E_FORMAT, "\"n\"" },
 	{ FILE_OF(REST ",\"kdf\":\"scrypt\",\"kdfparams\":{\"dklen\":32,\"n\":-2,\"r\":1,\"p\":1,"
-		  "\"salt\":\"\"}"), KEYSTORE_E_FORMAT, "\"n\"" },
+		       "\"salt\":\"\"}"),
+	  KEYSTORE_E_FORMAT, "\"n\"" },
 	{ FILE_OF(REST ",\"kdf\":\"scrypt\",\"kdfparams\":{\"dklen\":32,\"n\":2,\"r\":4294967296,"
-		  "\"p\":1,\"salt\":\"\"}"), KEYSTORE_E_FORMAT, "\"r\"" },
+		       "\"p\":1,\"salt\":\"\"}"),
+	  KEYSTORE_E_FORMAT, "\"r\"" },
 	{ FILE_OF(REST ",\"kdf\":\"scrypt\",\"kdfparams\":{\"dklen\":31,\"n\":2,\"r\":1,\"p\":1,"
-		  "\"salt\":\"\"}"), KEYSTORE_E_UNSUPPORTED, "dklen" },
+		       "\"salt\":\"\"}"),
+	  KEYSTORE_E_UNSUPPORTED, "dklen" },
 	{ FILE_OF(REST ",\"kdf\":\"scrypt\",\"kdfparams\":{\"dklen\":65,\"n\":2,\"r\":1,\"p\":1,"
-		  "\"salt\":\"\"}"), KEYSTORE_E_UNSUPPORTED, "dklen" },
+		       "\"salt\":\"\"}"),
+	  KEYSTORE_E_UNSUPPORTED, "dklen" },
 	{ FILE_OF(REST ",\"kdf\":\"scrypt\",\"kdfparams\":{\"dklen\":32,\"n\":2,\"r\":1,\"p\":1}"),
 	  KEYSTORE_E_FORMAT, "salt" },
 	{ FILE_OF(REST ",\"kdf\":\"pbkdf2\",\"kdfparams\":{\"dklen\":32,\"c\":1,\"salt\":\"\","
-		  "\"prf\":\"hmac-sha512\"}"), KEYSTORE_E_UNSUPPORTED, "hmac-sha512" },
+		       "\"prf\":\"hmac-sha512\"}"),
+	  KEYSTORE_E_UNSUPPORTED, "hmac-sha512" },
 	{ FILE_OF(REST ",\"kdf\":\"pbkdf2\",\"kdfparams\":{\"dklen\":32,\"salt\":\"\","
-		  "\"prf\":\"hmac-sha256\"}"), KEYSTORE_E_FORMAT, "\"c\"" },
+		       "\"prf\":\"hmac-sha256\"}"),
+	  KEYSTORE_E_FORMAT, "\"c\"" },
 };
 
 Test(format, parse_refuses_and_names_the_member)
@@ -103,7 +119,8 @@ Test(format, parse_refuses_and_names_the_member)
 	for (i = 0; i < ARRAY_COUNT(refused); i++) {
 		cr_assert_eq(parse(&file, refused[i].text, &err), refused[i].code, "case %zu", i);
 		cr_assert_eq(err.code, refused[i].code);
-		cr_assert(strstr(err.message, refused[i].names), "case %zu says: %s", i, err.message);
+		cr_assert(strstr(err.message, refused[i].names), "case %zu says: %s", i,
+			  err.message);
 		cr_assert_eq(parse(&file, refused[i].text, NULL), refused[i].code);
 		cr_assert_eq(memcmp(&file, &before, sizeof(file)), 0);
 	}
@@ -151,7 +168,8 @@ Test(format, costs_beyond_bounds_are_refused_quickly)
 	for (i = 0; i < ARRAY_COUNT(params); i++) {
 		struct buf text = { 0 };
 
-		buf_printf(&text, "{\"version\":3,\"crypto\":{%s,\"kdf\":\"scrypt\",\"kdfparams\":%s}}",
+		buf_printf(&text,
+			   "{\"version\":3,\"crypto\":{%s,\"kdf\":\"scrypt\",\"kdfparams\":%s}}",
 			   REST, params[i]);
 		cr_assert_eq(keystore_decrypt(e, &key, buf_bytes(&text), bytes_of_str("x"), NULL),
 			     KEYSTORE_E_UNSUPPORTED, "case %zu", i);

@@ -58,8 +58,8 @@ Test(keystore, decrypt_opens_definition_examples)
 		"{\"crypto\":" PBKDF2_CRYPTO ",\"version\":3}",
 		"{\"Crypto\":" PBKDF2_CRYPTO ",\"id\":\"x\",\"version\":3}",
 		"{\"address\":\"" EXAMPLE_ADDRESS "\",\"crypto\":" PBKDF2_CRYPTO ",\"version\":3}",
-		"{\"address\":\"0x008AEEDA4D805471dF9b2A5B0f38A0C3bCBA786b\",\"crypto\":" PBKDF2_CRYPTO
-		",\"version\":3}",
+		"{\"address\":\"0x008AEEDA4D805471dF9b2A5B0f38A0C3bCBA786b\","
+		"\"crypto\":" PBKDF2_CRYPTO ",\"version\":3}",
 		"{\"crypto\":" SCRYPT_CRYPTO ",\"version\":3}",
 	};
 	struct secret_key key;
@@ -81,8 +81,9 @@ Test(keystore, decrypt_refuses_wrong_password_and_leaves_key)
 
 	memset(&key, 0x42, sizeof(key));
 	before = key;
-	cr_assert_eq(decrypt_text(&key, "{\"crypto\":" PBKDF2_CRYPTO ",\"version\":3}", "testpassworD",
-				  &err), KEYSTORE_E_PASSWORD);
+	cr_assert_eq(decrypt_text(&key, "{\"crypto\":" PBKDF2_CRYPTO ",\"version\":3}",
+				  "testpassworD", &err),
+		     KEYSTORE_E_PASSWORD);
 	cr_assert_eq(decrypt_text(&key, "{\"crypto\":" PBKDF2_CRYPTO ",\"version\":3}", "", &err),
 		     KEYSTORE_E_PASSWORD);
 	cr_assert_eq(memcmp(&key, &before, sizeof(key)), 0);
@@ -93,8 +94,10 @@ Test(keystore, decrypt_refuses_another_address)
 	struct secret_key key;
 	struct err err;
 
-	cr_assert_eq(decrypt_text(&key, "{\"address\":\"118aeeda4d805471df9b2a5b0f38a0c3bcba786b\","
-				  "\"crypto\":" PBKDF2_CRYPTO ",\"version\":3}", "testpassword", &err),
+	cr_assert_eq(decrypt_text(&key,
+				  "{\"address\":\"118aeeda4d805471df9b2a5b0f38a0c3bcba786b\","
+				  "\"crypto\":" PBKDF2_CRYPTO ",\"version\":3}",
+				  "testpassword", &err),
 		     KEYSTORE_E_ADDRESS);
 }
 
@@ -122,8 +125,9 @@ static void encrypt_light(struct buf *out, const struct secret_key *key, const c
 	uint8_t random[64];
 
 	some_random(random);
-	cr_assert_eq(keystore_encrypt(e, out, key, bytes_of_str(password), KEYSTORE_COST_LIGHT, random,
-				      NULL), OK);
+	cr_assert_eq(keystore_encrypt(e, out, key, bytes_of_str(password), KEYSTORE_COST_LIGHT,
+				      random, NULL),
+		     OK);
 }
 
 Test(keystore, encrypt_decrypt_gives_the_key_back)
@@ -141,8 +145,9 @@ Test(keystore, encrypt_decrypt_gives_the_key_back)
 		cr_assert_eq(keystore_decrypt(e, &got, buf_bytes(&text), bytes_of_str(passwords[i]),
 					      NULL), OK);
 		cr_assert_eq(memcmp(&got, &key, sizeof(key)), 0);
-		cr_assert_eq(keystore_decrypt(e, &got, buf_bytes(&text), bytes_of_str("other"), NULL),
-			     KEYSTORE_E_PASSWORD);
+		cr_assert_eq(
+			keystore_decrypt(e, &got, buf_bytes(&text), bytes_of_str("other"), NULL),
+			KEYSTORE_E_PASSWORD);
 		buf_clear(&text);
 	}
 }
@@ -163,7 +168,8 @@ Test(keystore, encrypt_writes_what_other_tools_want)
 	cr_assert_eq(jval_integer(jval_get(root, "version")), 3);
 	cr_assert_eq(jval_string(jval_get(root, "address")).size, 40);
 	cr_assert_eq(jval_kind(jval_get(root, "Crypto")), JVAL_ABSENT);
-	cr_assert(bytes_equal(jval_string(jval_get(crypto, "cipher")), bytes_of_str("aes-128-ctr")));
+	cr_assert(
+		bytes_equal(jval_string(jval_get(crypto, "cipher")), bytes_of_str("aes-128-ctr")));
 	cr_assert(bytes_equal(jval_string(jval_get(crypto, "kdf")), bytes_of_str("scrypt")));
 	cr_assert_eq(jval_integer(jval_get(params, "n")), KEYSTORE_COST_LIGHT);
 	cr_assert_eq(jval_integer(jval_get(params, "r")), 8);
@@ -189,8 +195,9 @@ Test(keystore, encrypt_takes_the_standard_cost)
 	uint8_t random[64];
 
 	some_random(random);
-	cr_assert_eq(keystore_encrypt(e, &text, &key, bytes_of_str("pw"), KEYSTORE_COST_STANDARD, random,
-				      NULL), OK);
+	cr_assert_eq(keystore_encrypt(e, &text, &key, bytes_of_str("pw"), KEYSTORE_COST_STANDARD,
+				      random, NULL),
+		     OK);
 	cr_assert_eq(keystore_decrypt(e, &got, buf_bytes(&text), bytes_of_str("pw"), NULL), OK);
 	cr_assert_eq(memcmp(&got, &key, sizeof(key)), 0);
 	buf_clear(&text);
@@ -203,8 +210,9 @@ Test(keystore, encrypt_refuses_bad_key_and_cost_and_writes_nothing)
 	uint8_t random[64];
 
 	some_random(random);
-	cr_assert_eq(keystore_encrypt(e, &text, &zero, bytes_of_str("x"), KEYSTORE_COST_LIGHT, random,
-				      NULL), CRYPTO_E_KEY);
+	cr_assert_eq(keystore_encrypt(e, &text, &zero, bytes_of_str("x"), KEYSTORE_COST_LIGHT,
+				      random, NULL),
+		     CRYPTO_E_KEY);
 	cr_assert_eq(keystore_encrypt(e, &text, &key, bytes_of_str("x"), 4095, random, NULL),
 		     KEYSTORE_E_UNSUPPORTED);
 	cr_assert_eq(keystore_encrypt(e, &text, &key, bytes_of_str("x"), 0, random, NULL),
@@ -252,7 +260,8 @@ Test(keystore, decrypt_refuses_a_changed_iv_by_its_address)
 	buf_append_byte(&text, '\0');
 	at = strstr((char *)text.data, "\"iv\":\"") + 6;
 	at[0] ^= 1;
-	cr_assert_eq(keystore_decrypt(e, &got, bytes_of(text.data, text.size - 1), bytes_of_str("pw"),
-				      NULL), KEYSTORE_E_ADDRESS);
+	cr_assert_eq(keystore_decrypt(e, &got, bytes_of(text.data, text.size - 1),
+				      bytes_of_str("pw"), NULL),
+		     KEYSTORE_E_ADDRESS);
 	buf_clear(&text);
 }
