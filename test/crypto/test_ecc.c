@@ -266,6 +266,23 @@ Test(ecc, recover_refuses_values_out_of_range)
 	}
 }
 
+/* Half of all small r plus the order are the x of a point, so ids 2 and 3 would
+ * recover something. */
+Test(ecc, recover_refuses_ids_2_and_3_where_points_exist)
+{
+	struct signature sig = { .s = { [31] = 1 } };
+	struct hash digest = { { 9 } };
+	struct public_key found;
+	uint8_t r;
+
+	for (r = 1; r <= 32; r++) {
+		sig.r[31] = r;
+		for (sig.recovery_id = 2; sig.recovery_id <= 3; sig.recovery_id++)
+			cr_assert_eq(ecc_recover(e, &found, &digest, &sig, NULL), CRYPTO_E_SIGNATURE,
+				     "r %u, id %u", r, sig.recovery_id);
+	}
+}
+
 Test(ecc, s_is_low_up_to_half_the_order)
 {
 	uint8_t s[32];
