@@ -278,8 +278,8 @@ Test(ecc, recover_refuses_ids_2_and_3_where_points_exist)
 	for (r = 1; r <= 32; r++) {
 		sig.r[31] = r;
 		for (sig.recovery_id = 2; sig.recovery_id <= 3; sig.recovery_id++)
-			cr_assert_eq(ecc_recover(e, &found, &digest, &sig, NULL), CRYPTO_E_SIGNATURE,
-				     "r %u, id %u", r, sig.recovery_id);
+			cr_assert_eq(ecc_recover(e, &found, &digest, &sig, NULL),
+				     CRYPTO_E_SIGNATURE, "r %u, id %u", r, sig.recovery_id);
 	}
 }
 
