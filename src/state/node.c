@@ -131,13 +131,13 @@ void pool_clear(struct node_pool *p)
 	*p = (struct node_pool){ 0 };
 }
 
-void node_set_dirty(struct node_pool *p, struct node *n)
+void trie_node_set_dirty(struct node_pool *p, struct node *n)
 {
 	p->dirty_count += !(n->flags & NODE_DIRTY);
 	n->flags |= NODE_DIRTY;
 }
 
-void node_set_clean(struct node_pool *p, struct node *n)
+void trie_node_set_clean(struct node_pool *p, struct node *n)
 {
 	p->dirty_count -= !!(n->flags & NODE_DIRTY);
 	n->flags &= (uint8_t)~NODE_DIRTY;
@@ -240,27 +240,27 @@ void branch_remove(struct branch *b, unsigned nibble)
 	b->dirty &= keep;
 }
 
-void node_free(struct node_pool *p, struct node *n)
+void trie_node_free(struct node_pool *p, struct node *n)
 {
-	node_set_clean(p, n);
+	trie_node_set_clean(p, n);
 	if (n->kind == NODE_LEAF)
-		pool_give(p, n, leaf_size(node_leaf(n)->size));
+		pool_give(p, n, leaf_size(trie_node_leaf(n)->size));
 	else
-		pool_give(p, n, branch_size(node_branch(n)->capacity));
+		pool_give(p, n, branch_size(trie_node_branch(n)->capacity));
 }
 
 /* Recursion: a child's depth is greater than its parent's, so at most 64 deep. */
-void node_free_all(struct node_pool *p, struct node_ref *r)
+void trie_node_free_all(struct node_pool *p, struct node_ref *r)
 {
 	if (!r->node)
 		return;
 	if (r->node->kind == NODE_BRANCH) {
-		struct branch *b = node_branch(r->node);
+		struct branch *b = trie_node_branch(r->node);
 
 		for (unsigned i = 0; i < branch_count(b); i++)
-			node_free_all(p, &b->refs[i]);
+			trie_node_free_all(p, &b->refs[i]);
 	}
-	node_free(p, r->node);
+	trie_node_free(p, r->node);
 	r->node = NULL;
 }
 
@@ -416,7 +416,7 @@ static int decode_embedded(struct node_pool *p, struct node **out, const struct 
 
 	if (rlp.size > NODE_EMBEDDED_MAX)
 		return ERR_SET(err, STATE_E_FORMAT, "an embedded node of %zu bytes", rlp.size);
-	rc = node_decode(p, out, &extension, key, at, rlp, err);
+	rc = trie_node_decode(p, out, &extension, key, at, rlp, err);
 	if (rc == OK && !*out)
 		return ERR_SET(err, STATE_E_FORMAT, "an embedded extension with a hash");
 	return rc;
@@ -521,13 +521,13 @@ static int decode_branch(struct node_pool *p, struct node **out, const struct ha
 		return ERR_SET(err, STATE_E_FORMAT, "a branch with %u children at depth %u", count, at);
 	ref.node = &branch_new(p, key, at, count)->head;
 	for (unsigned n = 0; n < 16 && rc == OK; n++)
-		rc = decode_child(p, node_branch(ref.node), n, list, err);
+		rc = decode_child(p, trie_node_branch(ref.node), n, list, err);
 	if (rc == OK)
 		rc = rlp_read_bytes(list, &value, err);
 	if (rc == OK && value.size)
 		rc = ERR_SET(err, STATE_E_FORMAT, "a branch with a value");
 	if (rc != OK) {
-		node_free_all(p, &ref);
+		trie_node_free_all(p, &ref);
 		return rc;
 	}
 	*out = ref.node;
@@ -554,7 +554,7 @@ static int decode_short(struct node_pool *p, struct node **out, struct extension
 	return decode_extension(p, out, extension, &full, end, list, err);
 }
 
-int node_decode(struct node_pool *p, struct node **out, struct extension *extension,
+int trie_node_decode(struct node_pool *p, struct node **out, struct extension *extension,
 		const struct hash *key, unsigned at, struct bytes rlp, struct err *err)
 {
 	struct rlp_reader top, list;

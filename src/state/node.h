@@ -70,17 +70,17 @@ struct branch {
 	struct node_ref refs[]; /* the children, by nibble, without gaps */
 };
 
-static inline struct leaf *node_leaf(struct node *n)
+static inline struct leaf *trie_node_leaf(struct node *n)
 {
 	return (struct leaf *)n;
 }
 
-static inline struct branch *node_branch(struct node *n)
+static inline struct branch *trie_node_branch(struct node *n)
 {
 	return (struct branch *)n;
 }
 
-static inline bool node_ref_is_absent(const struct node_ref *r)
+static inline bool trie_node_ref_is_absent(const struct node_ref *r)
 {
 	return !r->node && hash_is_zero(&r->hash);
 }
@@ -147,11 +147,11 @@ static inline struct node_ref *branch_child(struct branch *b, unsigned nibble)
 }
 
 /* Gives back one node, or all that is loaded from a reference on. */
-void node_free(struct node_pool *p, struct node *n);
-void node_free_all(struct node_pool *p, struct node_ref *r);
+void trie_node_free(struct node_pool *p, struct node *n);
+void trie_node_free_all(struct node_pool *p, struct node_ref *r);
 
-void node_set_dirty(struct node_pool *p, struct node *n);
-void node_set_clean(struct node_pool *p, struct node *n);
+void trie_node_set_dirty(struct node_pool *p, struct node *n);
+void trie_node_set_clean(struct node_pool *p, struct node *n);
 
 /* --- RLP --- */
 
@@ -178,7 +178,7 @@ struct extension {
 
 /* Decodes a node at position `at` below `key`. An extension that refers to its
  * branch by hash gives *out = NULL and *extension. STATE_E_FORMAT. */
-int node_decode(struct node_pool *p, struct node **out, struct extension *extension,
+int trie_node_decode(struct node_pool *p, struct node **out, struct extension *extension,
 		const struct hash *key, unsigned at, struct bytes rlp, struct err *err);
 
 /* A node's key part (hex prefix, appendix C): appends its nibbles to `key` at

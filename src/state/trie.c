@@ -22,14 +22,14 @@ void trie_init(struct trie *t, const struct hash *owner, const struct hash *root
 
 void trie_clear(struct trie_store *s, struct trie *t)
 {
-	node_free_all(&s->pool, &t->root);
+	trie_node_free_all(&s->pool, &t->root);
 	free(t->stale);
 	*t = (struct trie){ 0 };
 }
 
 struct hash trie_root_hash(const struct trie *t)
 {
-	return node_ref_is_absent(&t->root) ? account_empty.storage_root : t->root.hash;
+	return trie_node_ref_is_absent(&t->root) ? account_empty.storage_root : t->root.hash;
 }
 
 /* --- loading --- */
@@ -92,7 +92,7 @@ static int load_record(struct trie_store *s, const struct trie *t, struct node *
 
 	location_of(&location, t, key, at);
 	rc = read_record(s, &location, expected, err);
-	if (rc == OK && node_decode(&s->pool, out, extension, key, at, buf_bytes(&s->record), err) != OK)
+	if (rc == OK && trie_node_decode(&s->pool, out, extension, key, at, buf_bytes(&s->record), err) != OK)
 		rc = STATE_E_FORMAT;
 	return rc == OK ? OK : explain(err, rc == STATE_E_ROOT ? rc : rc == STATE_E_FORMAT ? rc : STATE_E_READ,
 				       &location);
@@ -112,7 +112,7 @@ static int load_behind(struct trie_store *s, const struct trie *t, struct node *
 		return OK;
 	}
 	if (*out)
-		node_free_all(&s->pool, &(struct node_ref){ .node = *out });
+		trie_node_free_all(&s->pool, &(struct node_ref){ .node = *out });
 	return ERR_SET(err, STATE_E_FORMAT, "an extension that does not lead to a branch");
 }
 
@@ -155,7 +155,7 @@ static void push_stale(struct trie *t, const struct hash *key, unsigned depth)
 
 static const struct hash *node_key(struct node *n)
 {
-	return n->kind == NODE_LEAF ? &node_leaf(n)->key : &node_branch(n)->prefix;
+	return n->kind == NODE_LEAF ? &trie_node_leaf(n)->key : &trie_node_branch(n)->prefix;
 }
 
 /* The node is at another position now, or about to go: what its parent referred
@@ -171,14 +171,14 @@ static void drop_node(struct trie_store *s, struct trie *t, struct node *n)
 {
 	leave_position(t, n);
 	if (n->kind == NODE_BRANCH && n->flags & NODE_STORED)
-		push_stale(t, &node_branch(n)->prefix, n->depth);
-	node_free(&s->pool, n);
+		push_stale(t, &trie_node_branch(n)->prefix, n->depth);
+	trie_node_free(&s->pool, n);
 }
 
 static void mark(struct trie_store *s, struct node *n)
 {
 	n->flags |= NODE_CHANGED;
-	node_set_dirty(&s->pool, n);
+	trie_node_set_dirty(&s->pool, n);
 }
 
 /* A run of changes below one position. */
@@ -233,7 +233,7 @@ static void split_above(struct trie_store *s, struct trie *t, struct node_ref *r
 /* A branch with fewer than two children is none: its child takes its place. */
 static int collapse(struct trie_store *s, struct trie *t, struct node_ref *r, struct err *err)
 {
-	struct branch *b = node_branch(r->node);
+	struct branch *b = trie_node_branch(r->node);
 	struct node_ref child = { 0 };
 
 	if (branch_count(b) >= 2)
@@ -265,7 +265,7 @@ static int update(struct trie_store *s, struct trie *t, struct node_ref *r, unsi
 static int update_child(struct trie_store *s, struct trie *t, struct node_ref *r, unsigned nibble,
 			struct run run, struct err *err)
 {
-	struct branch *b = node_branch(r->node);
+	struct branch *b = trie_node_branch(r->node);
 	bool was_there = b->mask >> nibble & 1;
 	struct node_ref fresh = { 0 };
 	struct node_ref *child = was_there ? branch_child(b, nibble) : &fresh;
@@ -273,7 +273,7 @@ static int update_child(struct trie_store *s, struct trie *t, struct node_ref *r
 
 	if (rc != OK)
 		return rc;
-	if (node_ref_is_absent(child)) {
+	if (trie_node_ref_is_absent(child)) {
 		if (!was_there)
 			return OK;
 		branch_remove(b, nibble);
@@ -294,7 +294,7 @@ static int update_branch(struct trie_store *s, struct trie *t, struct node_ref *
 			 struct err *err)
 {
 	unsigned depth = r->node->depth;
-	const struct hash prefix = node_branch(r->node)->prefix;
+	const struct hash prefix = trie_node_branch(r->node)->prefix;
 
 	/* What still differs above the branch are deletions of what is not there. */
 	while (run.at < run.end && key_common(&prefix, &run.at->key) < depth)
@@ -319,7 +319,7 @@ static int update_branch(struct trie_store *s, struct trie *t, struct node_ref *
 /* The change of a leaf's own key, if the run has it. */
 static void update_leaf(struct trie_store *s, struct trie *t, struct node_ref *r, struct run run)
 {
-	struct leaf *l = node_leaf(r->node);
+	struct leaf *l = trie_node_leaf(r->node);
 
 	for (; run.at < run.end; run.at++) {
 		if (!hash_equal(&l->key, &run.at->key))
@@ -343,7 +343,7 @@ static int update(struct trie_store *s, struct trie *t, struct node_ref *r, unsi
 	unsigned depth;
 	int rc;
 
-	if (node_ref_is_absent(r)) {
+	if (trie_node_ref_is_absent(r)) {
 		while (run.at < run.end && !is_insert(run.at))
 			run.at++;
 		if (run.at == run.end)
@@ -393,7 +393,7 @@ static void prove_position(struct tree_proof *proof, const struct node_ref *r, c
 			   unsigned at)
 {
 	uint8_t rlp[NODE_RLP_MAX], inner[NODE_RLP_MAX];
-	size_t inner_size, size = node_encode(rlp, r->node, at, inner, &inner_size);
+	size_t inner_size, size = trie_node_encode(rlp, r->node, at, inner, &inner_size);
 
 	if (at == 0 || size > NODE_EMBEDDED_MAX)
 		proof_push(proof, rlp, size);
@@ -408,7 +408,7 @@ int trie_find(struct trie_store *s, struct trie *t, const struct hash *key, stru
 	unsigned at = 0;
 
 	*value = (struct bytes){ 0 };
-	while (!node_ref_is_absent(r)) {
+	while (!trie_node_ref_is_absent(r)) {
 		struct branch *b;
 		unsigned nibble;
 		int rc = trie_load(s, t, r, key, at, err);
@@ -421,10 +421,10 @@ int trie_find(struct trie_store *s, struct trie *t, const struct hash *key, stru
 		if (key_common(node_key(r->node), key) < r->node->depth)
 			return OK;
 		if (r->node->kind == NODE_LEAF) {
-			*value = bytes_of(node_leaf(r->node)->value, node_leaf(r->node)->size);
+			*value = bytes_of(trie_node_leaf(r->node)->value, trie_node_leaf(r->node)->size);
 			return OK;
 		}
-		b = node_branch(r->node);
+		b = trie_node_branch(r->node);
 		nibble = key_nibble(key, b->head.depth);
 		if (!(b->mask >> nibble & 1))
 			return OK;

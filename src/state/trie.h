@@ -89,7 +89,7 @@ void trie_check(const struct trie *t);
 /* The RLP of what `r` refers to at position `at`; for an extension, of the
  * extension, and *inner (may be NULL) gets the branch's, *inner_size its size,
  * else 0. Children must be hashed. */
-size_t node_encode(uint8_t out[NODE_RLP_MAX], const struct node *n, unsigned at,
+size_t trie_node_encode(uint8_t out[NODE_RLP_MAX], const struct node *n, unsigned at,
 		   uint8_t inner[NODE_RLP_MAX], size_t *inner_size);
 
 #endif

@@ -4,7 +4,7 @@
 #include "crypto/keccak.h"
 #include "state/trie.h"
 
-size_t node_encode(uint8_t out[NODE_RLP_MAX], const struct node *n, unsigned at,
+size_t trie_node_encode(uint8_t out[NODE_RLP_MAX], const struct node *n, unsigned at,
 		   uint8_t inner[NODE_RLP_MAX], size_t *inner_size)
 {
 	const struct branch *b = (const struct branch *)n;
@@ -63,7 +63,7 @@ static void gather(struct trie_store *s, struct node_ref *r, struct branch *pare
 	r->node->flags &= (uint8_t)~NODE_CHANGED;
 	if (r->node->kind == NODE_LEAF)
 		return;
-	b = node_branch(r->node);
+	b = trie_node_branch(r->node);
 	for (unsigned rest = b->changed; rest; rest &= rest - 1) {
 		unsigned n = (unsigned)__builtin_ctz(rest);
 
@@ -137,10 +137,10 @@ static void hash_node(struct hash_queue *queues, struct hash_job *job)
 	size_t size;
 
 	if (n->kind == NODE_LEAF) {
-		settle_record(queues, job, rlp, leaf_encode(rlp, node_leaf(n), job->at));
+		settle_record(queues, job, rlp, leaf_encode(rlp, trie_node_leaf(n), job->at));
 		return;
 	}
-	size = branch_encode(rlp, node_branch(n));
+	size = branch_encode(rlp, trie_node_branch(n));
 	if (n->depth == job->at) {
 		settle_record(queues, job, rlp, size);
 	} else if (size > NODE_EMBEDDED_MAX) {
@@ -159,7 +159,7 @@ static void hash_extension(struct hash_queue *queues, struct hash_job *job)
 
 	if (n->kind == NODE_BRANCH && n->depth != job->at)
 		settle_record(queues, job, rlp,
-			      extension_encode(rlp, node_branch(n), job->at,
+			      extension_encode(rlp, trie_node_branch(n), job->at,
 					       bytes_of(job->ref->hash.bytes, inner_size)));
 }
 
@@ -265,7 +265,7 @@ static void flush_leaf(struct flush *f, struct leaf *l, unsigned at)
 static void flush_branch(struct flush *f, struct branch *b, unsigned at)
 {
 	uint8_t rlp[NODE_RLP_MAX], inner[NODE_RLP_MAX];
-	size_t inner_size, size = node_encode(rlp, &b->head, at, inner, &inner_size);
+	size_t inner_size, size = trie_node_encode(rlp, &b->head, at, inner, &inner_size);
 	bool has_extension = b->head.depth != at, stored;
 
 	if (has_extension) {
@@ -287,14 +287,14 @@ static void flush_node(struct flush *f, struct node *n, unsigned at)
 
 	if (n->kind == NODE_LEAF) {
 		if (n->flags & NODE_DIRTY)
-			flush_leaf(f, node_leaf(n), at);
-		node_set_clean(&f->store->pool, n);
+			flush_leaf(f, trie_node_leaf(n), at);
+		trie_node_set_clean(&f->store->pool, n);
 		return;
 	}
-	b = node_branch(n);
+	b = trie_node_branch(n);
 	if (n->flags & NODE_DIRTY)
 		flush_branch(f, b, at);
-	node_set_clean(&f->store->pool, n);
+	trie_node_set_clean(&f->store->pool, n);
 	for (unsigned rest = b->dirty; rest; rest &= rest - 1)
 		flush_node(f, branch_child(b, (unsigned)__builtin_ctz(rest))->node, n->depth + 1u);
 	b->dirty = 0;
@@ -333,9 +333,9 @@ static void evict(struct node_pool *p, struct branch *b, uint32_t generation)
 		if (!n || b->embedded >> nibble & 1 || b->dirty >> nibble & 1)
 			continue;
 		if (n->generation < generation)
-			node_free_all(p, &b->refs[index]);
+			trie_node_free_all(p, &b->refs[index]);
 		else if (n->kind == NODE_BRANCH)
-			evict(p, node_branch(n), generation);
+			evict(p, trie_node_branch(n), generation);
 	}
 }
 
@@ -346,9 +346,9 @@ void trie_evict(struct trie_store *s, struct trie *t, uint32_t generation)
 	if (!n || n->flags & NODE_DIRTY)
 		return;
 	if (n->generation < generation)
-		node_free_all(&s->pool, &t->root);
+		trie_node_free_all(&s->pool, &t->root);
 	else if (n->kind == NODE_BRANCH)
-		evict(&s->pool, node_branch(n), generation);
+		evict(&s->pool, trie_node_branch(n), generation);
 }
 
 /* --- checking --- */
@@ -368,14 +368,14 @@ static void check_node(const struct node_ref *r, const struct hash *key, unsigne
 	}
 	CHECK(!(n->flags & NODE_CHANGED) && n->depth >= at);
 	CHECK(n->stored_at == NODE_NOT_STORED || n->stored_at == at);
-	CHECK(key_common(key, n->kind == NODE_LEAF ? &node_leaf(n)->key : &node_branch(n)->prefix) >= at);
-	size = node_encode(rlp, n, at, inner, &inner_size);
+	CHECK(key_common(key, n->kind == NODE_LEAF ? &trie_node_leaf(n)->key : &trie_node_branch(n)->prefix) >= at);
+	size = trie_node_encode(rlp, n, at, inner, &inner_size);
 	CHECK(embedded == (at > 0 && size <= NODE_EMBEDDED_MAX));
 	keccak256(&hash, bytes_of(rlp, size));
 	CHECK(embedded ? memcmp(rlp, r->hash.bytes, size) == 0 : hash_equal(&hash, &r->hash));
 	if (n->kind == NODE_LEAF)
 		return;
-	b = node_branch(n);
+	b = trie_node_branch(n);
 	CHECK(branch_count(b) >= 2 && branch_count(b) <= b->capacity && b->changed == 0);
 	CHECK((b->embedded & ~b->mask) == 0 && (b->dirty & ~b->mask) == 0);
 	CHECK(b->dirty == 0 || n->flags & NODE_DIRTY);
@@ -395,6 +395,6 @@ void trie_check(const struct trie *t)
 {
 	const struct hash zero = { 0 };
 
-	if (!node_ref_is_absent(&t->root))
+	if (!trie_node_ref_is_absent(&t->root))
 		check_node(&t->root, &zero, 0, false);
 }

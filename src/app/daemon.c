@@ -1,0 +1,421 @@
+#include "app/daemon.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "io/clock.h"
+#include "io/queue.h"
+#include "io/signal.h"
+
+#define HTTP_GRACE_MS 2000
+#define STALL_RETRY_US 1000000
+#define EVENT_BATCH_MAX 64
+#define JOB_QUEUE_MAX 64  /* the node keeps its lead over the writer far below */
+#define EVENT_QUEUE_MAX (LIMIT_RPC_QUEUE_COUNT + JOB_QUEUE_MAX + 64)
+
+/* A request on its way: worker, node if it must, worker again. */
+struct call {
+	struct http_request *http;
+	struct rpc_request *rpc; /* NULL until a worker has begun it */
+};
+
+enum event_kind {
+	EVENT_CALL,     /* a request has questions for the node */
+	EVENT_GET,      /* a plain GET */
+	EVENT_JOB,      /* a job is done */
+	EVENT_JOB_FAIL, /* a job can't be finished */
+	EVENT_STALL,    /* the disk is full, or is no longer */
+	EVENT_END,      /* wind down */
+};
+
+struct event {
+	enum event_kind kind;
+	struct call *call;
+	struct http_request *get;
+	struct node_job *job;
+	bool is_stalled;
+	struct err err;
+};
+
+struct daemon {
+	const struct daemon_options *options;
+	struct node *node;
+	struct rpc *rpc;
+	struct http_server *http;
+
+	struct io_queue *calls, *events, *jobs;
+	struct io_workers *workers;
+	struct io_thread *node_thread, *writer_thread;
+
+	struct node_reader reader;
+	struct io_mutex *head_mutex;
+	struct node_head *head;
+
+	uint64_t wake_ms;            /* node's thread only; 0: none */
+	atomic_bool is_ending;
+	bool has_failed;             /* set by the node's thread, read after it has ended */
+	struct err failure;
+};
+
+static void must_push(struct io_queue *q, void *item)
+{
+	CHECK(io_queue_try_push(q, item));
+}
+
+static void post(struct daemon *d, struct event event)
+{
+	struct event *e = xmalloc(sizeof(*e));
+
+	*e = event;
+	must_push(d->events, e);
+}
+
+/* --- what the node asks of us; node's thread --- */
+
+static uint64_t now_ms(void *ctx)
+{
+	(void)ctx;
+	return io_wall_ms();
+}
+
+static void wake_at(void *ctx, uint64_t at_ms)
+{
+	struct daemon *d = ctx;
+
+	d->wake_ms = at_ms;
+}
+
+static void write_job(void *ctx, struct node_job *job)
+{
+	struct daemon *d = ctx;
+
+	must_push(d->jobs, job);
+}
+
+static void publish(void *ctx, struct node_head *head)
+{
+	struct daemon *d = ctx;
+	struct node_head *old;
+
+	io_mutex_lock(d->head_mutex);
+	old = d->head;
+	d->head = head;
+	io_mutex_unlock(d->head_mutex);
+	node_head_unref(old);
+}
+
+static void stop(void *ctx, const struct err *err)
+{
+	struct daemon *d = ctx;
+
+	d->has_failed = true;
+	d->failure = *err;
+	kill(getpid(), SIGTERM); /* wakes the main thread, which winds us down */
+}
+
+/* --- readers; any thread --- */
+
+static struct node_head *acquire_head(void *ctx)
+{
+	struct daemon *d = ctx;
+	struct node_head *head;
+
+	io_mutex_lock(d->head_mutex);
+	head = node_head_ref(d->head);
+	io_mutex_unlock(d->head_mutex);
+	return head;
+}
+
+/* --- HTTP thread --- */
+
+static void on_request(void *ctx, struct http_request *http)
+{
+	struct daemon *d = ctx;
+	struct call *call;
+
+	switch (http_request_method(http)) {
+	case HTTP_METHOD_POST:
+		call = xcalloc(1, sizeof(*call));
+		call->http = http;
+		must_push(d->calls, call);
+		return;
+	case HTTP_METHOD_GET:
+		post(d, (struct event){ .kind = EVENT_GET, .get = http });
+		return;
+	}
+	UNREACHABLE();
+}
+
+/* --- RPC workers --- */
+
+static void on_call(void *ctx, void *item)
+{
+	struct daemon *d = ctx;
+	struct call *call = item;
+	struct buf reply = { 0 };
+	bool needs_node = false;
+
+	if (!call->rpc)
+		call->rpc = rpc_begin(d->rpc, http_request_body(call->http), &needs_node);
+	if (needs_node) {
+		post(d, (struct event){ .kind = EVENT_CALL, .call = call });
+		return;
+	}
+	rpc_finish(call->rpc, &reply);
+	http_reply(call->http, 200, "application/json", &reply);
+	free(call);
+}
+
+/* --- writer thread --- */
+
+/* Appends one job's records; waits as long as the disk is full. False if we end
+ * meanwhile: the job is left, as if the power had gone. */
+static bool run_job(struct daemon *d, struct node_job *job)
+{
+	struct err err = { 0 };
+	bool has_stalled = false;
+
+	while (node_job_run(job, &err) != OK) {
+		if (!has_stalled)
+			post(d, (struct event){ .kind = EVENT_STALL, .is_stalled = true, .err = err });
+		has_stalled = true;
+		if (atomic_load(&d->is_ending)) {
+			post(d, (struct event){ .kind = EVENT_JOB_FAIL, .job = job, .err = err });
+			return false;
+		}
+		usleep(STALL_RETRY_US);
+	}
+	if (has_stalled)
+		post(d, (struct event){ .kind = EVENT_STALL, .is_stalled = false });
+	return true;
+}
+
+/* Runs a group that shares a sync. False if the writer must write nothing more. */
+static bool run_group(struct daemon *d, struct node_job *jobs[], size_t count)
+{
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		if (!run_job(d, jobs[i]))
+			return false;
+	node_jobs_sync(jobs, count);
+	for (size_t i = 0; i < count; i++)
+		if (node_job_is_early(jobs[i]))
+			post(d, (struct event){ .kind = EVENT_JOB, .job = jobs[i] });
+	for (size_t i = 0; i < count; i++) {
+		if (node_job_is_early(jobs[i]))
+			continue;
+		if (node_job_finish(jobs[i], &err) != OK) {
+			post(d, (struct event){ .kind = EVENT_JOB_FAIL, .job = jobs[i], .err = err });
+			return false;
+		}
+		post(d, (struct event){ .kind = EVENT_JOB, .job = jobs[i] });
+	}
+	return true;
+}
+
+static void writer_main(void *ctx)
+{
+	struct daemon *d = ctx;
+	const struct err stopped = { .code = NODE_E_STORAGE, .message = "nothing more is written" };
+	struct node_job *jobs[JOB_QUEUE_MAX];
+	bool goes_on = true;
+	size_t count;
+
+	while ((count = io_queue_pop(d->jobs, (void **)jobs, ARRAY_COUNT(jobs), UINT64_MAX)) > 0) {
+		size_t done = 0;
+
+		while (goes_on && done < count) {
+			size_t group = node_jobs_group(jobs + done, count - done);
+
+			goes_on = run_group(d, jobs + done, group);
+			done += group;
+		}
+		/* After a failure what is left stays unwritten; the process ends. */
+		for (; !goes_on && done < count; done++)
+			post(d, (struct event){ .kind = EVENT_JOB_FAIL, .job = jobs[done], .err = stopped });
+	}
+}
+
+/* --- node's thread --- */
+
+static void on_get(struct daemon *d, struct http_request *http)
+{
+	struct buf body = { 0 };
+	const char *type = "text/plain";
+	int status = 404;
+
+	if (!rpc_get(d->rpc, node_rpc_backend(d->node), http_request_path(http), http_request_query(http),
+		     &status, &type, &body))
+		buf_printf(&body, "nothing here: POST JSON-RPC to /, or GET /liveness, /readiness, /metrics\n");
+	http_reply(http, status, type, &body);
+}
+
+static void on_event(struct daemon *d, struct event *e)
+{
+	switch (e->kind) {
+	case EVENT_CALL:
+		rpc_continue(e->call->rpc, node_rpc_backend(d->node));
+		must_push(d->calls, e->call);
+		break;
+	case EVENT_GET:
+		on_get(d, e->get);
+		break;
+	case EVENT_JOB:
+		node_on_job(d->node, e->job);
+		break;
+	case EVENT_JOB_FAIL:
+		node_on_job_failed(d->node, e->job, &e->err);
+		break;
+	case EVENT_STALL:
+		node_on_write_stall(d->node, e->is_stalled, &e->err);
+		break;
+	case EVENT_END:
+		atomic_store(&d->is_ending, true);
+		break;
+	}
+	free(e);
+}
+
+static uint64_t wait_us(const struct daemon *d)
+{
+	uint64_t now = io_wall_ms();
+
+	if (d->wake_ms == 0)
+		return UINT64_MAX;
+	return d->wake_ms > now ? (d->wake_ms - now) * 1000 : 0;
+}
+
+static void node_main(void *ctx)
+{
+	struct daemon *d = ctx;
+	struct event *events[EVENT_BATCH_MAX];
+
+	while (!atomic_load(&d->is_ending) || !node_wind_down(d->node)) {
+		size_t count = io_queue_pop(d->events, (void **)events, ARRAY_COUNT(events), wait_us(d));
+
+		for (size_t i = 0; i < count; i++)
+			on_event(d, events[i]);
+		if (d->wake_ms && io_wall_ms() >= d->wake_ms) {
+			d->wake_ms = 0;
+			node_on_tick(d->node);
+		}
+	}
+}
+
+/* --- life --- */
+
+static void make(struct daemon *d, const struct daemon_options *o)
+{
+	d->options = o;
+	d->head_mutex = io_mutex_new();
+	d->reader = (struct node_reader){ acquire_head, d, o->info.params, now_ms };
+	d->jobs = io_queue_new(JOB_QUEUE_MAX);
+	d->events = io_queue_new(EVENT_QUEUE_MAX);
+	d->calls = io_queue_new(2 * LIMIT_RPC_QUEUE_COUNT);
+	d->rpc = rpc_new(&o->info, o->node.ecc, node_reader_backend(&d->reader), o->rpc_limits);
+}
+
+static void refuse(struct http_request *http)
+{
+	struct buf body = { 0 };
+
+	buf_printf(&body, "the node is shutting down\n");
+	http_reply(http, 503, "text/plain", &body);
+}
+
+/* What was still on its way when the threads ended. */
+static void drain(struct daemon *d)
+{
+	void *item;
+
+	while (io_queue_pop(d->calls, &item, 1, 0) == 1) {
+		struct call *call = item;
+		struct buf reply = { 0 };
+
+		if (call->rpc)
+			rpc_finish(call->rpc, &reply);
+		buf_clear(&reply);
+		refuse(call->http);
+		free(call);
+	}
+	while (io_queue_pop(d->events, &item, 1, 0) == 1) {
+		struct event *e = item;
+
+		if (e->kind == EVENT_CALL)
+			must_push(d->calls, e->call);
+		else if (e->kind == EVENT_GET)
+			refuse(e->get);
+		else if (e->kind == EVENT_JOB || e->kind == EVENT_JOB_FAIL)
+			node_on_job_failed(d->node, e->job, &e->err);
+		free(e);
+	}
+}
+
+static void end(struct daemon *d)
+{
+	drain(d);
+	drain(d); /* calls that the first pass found among the events */
+	node_free(d->node);
+	rpc_free(d->rpc);
+	node_head_unref(d->head);
+	io_queue_free(d->jobs);
+	io_queue_free(d->events);
+	io_queue_free(d->calls);
+	io_mutex_free(d->head_mutex);
+}
+
+/* From the outside in: no new requests, no new blocks, everything written. */
+static void wind_down(struct daemon *d)
+{
+	http_server_stop(d->http, HTTP_GRACE_MS);
+	post(d, (struct event){ .kind = EVENT_END });
+	io_thread_join(d->node_thread);
+	io_queue_close(d->jobs);
+	io_thread_join(d->writer_thread);
+	io_workers_stop(d->workers);
+}
+
+/* The port first: that it is taken should be known before anything is begun. */
+static int start(struct daemon *d, struct store *store, struct err *err)
+{
+	const struct node_io io = { d, now_ms, wake_at, write_job, publish, stop };
+	int code = http_server_start(&d->http, &d->options->http, on_request, d, err);
+
+	if (code != OK)
+		return code;
+	code = node_new(&d->node, &d->options->node, store, &io, err);
+	if (code != OK)
+		http_server_stop(d->http, 0);
+	return code;
+}
+
+int daemon_run(const struct daemon_options *options, struct store *store,
+	       void (*ready)(void *ctx, uint16_t port), void *ctx, struct err *err)
+{
+	struct daemon d = { 0 };
+	int code;
+
+	make(&d, options);
+	code = start(&d, store, err);
+	if (code != OK) {
+		end(&d);
+		return code;
+	}
+	d.writer_thread = io_thread_start("weft-writer", writer_main, &d);
+	d.workers = io_workers_start(d.calls, options->worker_count, "weft-rpc", on_call, &d);
+	d.node_thread = io_thread_start("weft-node", node_main, &d);
+	if (ready)
+		ready(ctx, http_server_port(d.http));
+	io_signals_wait();
+	wind_down(&d);
+	if (d.has_failed) {
+		*err = d.failure;
+		code = d.failure.code;
+	}
+	end(&d);
+	return code;
+}

@@ -1,0 +1,32 @@
+/*
+ * daemon - binds io to node: threads, queues, clock.
+ *
+ *   http thread ──requests──► rpc workers ──calls──► node thread ──jobs──► writer thread
+ *        ▲                        ▲  │                   │   ▲                  │
+ *        └────────replies─────────┴──┘◄──answered calls──┘   └──────done────────┘
+ *
+ * Every queue is longer than what can be in it: requests are counted by the HTTP
+ * server, jobs by the node. So no thread ever waits for room in a queue, and no
+ * two can wait for each other.
+ */
+#ifndef WEFT_APP_DAEMON_H
+#define WEFT_APP_DAEMON_H
+
+#include "io/http.h"
+#include "node/node.h"
+
+struct daemon_options {
+	struct node_config node;
+	struct rpc_info info;
+	struct rpc_limits rpc_limits;
+	struct http_options http;
+	size_t worker_count;
+};
+
+/* Runs until SIGTERM, SIGINT or a failure that stops the node; then winds down:
+ * everything committed is written, the trie is flushed. `ready` (may be NULL) is
+ * called once requests are answered, with the port. */
+int daemon_run(const struct daemon_options *options, struct store *store,
+	       void (*ready)(void *ctx, uint16_t port), void *ctx, struct err *err);
+
+#endif

@@ -1,0 +1,223 @@
+/* Answers to what RPC asks on the node's thread: pool, proofs, consensus. */
+#include "node/internal.h"
+
+#include "base/check.h"
+
+static int submit(void *ctx, struct tx *t, struct err *err)
+{
+	struct node *n = ctx;
+	struct txpool_account account;
+	struct account sender;
+	int code;
+
+	if (n->is_stopped || n->is_winding_down)
+		return ERR_SET(err, RPC_E_LIMIT, "the node is shutting down");
+	if (n->is_stalled)
+		return ERR_SET(err, RPC_E_LIMIT, "the node takes no transactions: %s", n->stall.message);
+	code = state_account(&(struct state_view){ store_state(n->store).ops, store_state(n->store).ctx },
+			     &sender, &t->sender, err);
+	if (code != OK) {
+		node_stop(n, err);
+		return RPC_E_INTERNAL;
+	}
+	account = (struct txpool_account){ sender.nonce, sender.balance };
+	code = exec_admit(&n->config.genesis->params, store_state(n->store), t, &sender, err);
+	if (code == OK)
+		code = txpool_add(n->pool, t, &account, NULL, err);
+	if (code != OK) {
+		n->metrics.rejected_total++;
+		return RPC_E_REJECTED;
+	}
+	n->metrics.submitted_total++;
+	node_route_work(n);
+	return OK;
+}
+
+static struct tx *pool_get(void *ctx, const struct hash *hash)
+{
+	const struct node *n = ctx;
+
+	return txpool_get(n->pool, hash);
+}
+
+static uint64_t pool_next_nonce(void *ctx, const struct addr *sender)
+{
+	const struct node *n = ctx;
+	struct state_view view = store_state(n->store);
+	struct account account;
+
+	if (state_account(&view, &account, sender, NULL) != OK)
+		account = account_empty;
+	return txpool_next_nonce(n->pool, sender, account.nonce);
+}
+
+static void pool_stats(void *ctx, struct rpc_pool_stats *out)
+{
+	const struct node *n = ctx;
+	struct txpool_stats stats;
+
+	txpool_get_stats(n->pool, &stats);
+	*out = (struct rpc_pool_stats){ stats.pending_count, stats.future_count, stats.size };
+}
+
+static void pool_each(void *ctx, rpc_pool_tx_fn fn, void *arg)
+{
+	const struct node *n = ctx;
+
+	txpool_each(n->pool, fn, arg);
+}
+
+static void take_proof(struct rpc_proof *out, struct tree_proof *proof)
+{
+	/* The same shape on both sides of the border: nodes that the owner frees. */
+	out->nodes = proof->nodes;
+	out->count = proof->count;
+}
+
+/* With a candidate the tree stands one block ahead: step back, prove, step forward. */
+static int prove(void *ctx, const struct addr *address, const struct hash slots[], size_t slot_count,
+		 uint64_t *height, struct rpc_account *account, struct rpc_proof *account_proof,
+		 struct u256 values[], struct rpc_proof slot_proofs[], struct err *err)
+{
+	struct node *n = ctx;
+	struct state_view view = store_state(n->store);
+	struct state_tree *tree = store_tree(n->store);
+	struct tree_proof proof = { 0 };
+	struct account found;
+	struct hash root;
+	int code = OK;
+
+	if (n->is_stopped)
+		return ERR_SET(err, RPC_E_LIMIT, "the node is shutting down");
+	if (n->has_candidate)
+		code = state_tree_revert(tree, &n->candidate.diff, err);
+	if (code == OK)
+		code = state_account(&view, &found, address, err);
+	if (code == OK)
+		code = state_tree_prove_account(tree, &proof, address, err);
+	if (code == OK)
+		take_proof(account_proof, &proof);
+	for (size_t i = 0; code == OK && i < slot_count; i++) {
+		proof = (struct tree_proof){ 0 };
+		code = state_storage(&view, &values[i], address, &slots[i], err);
+		if (code == OK)
+			code = state_tree_prove_slot(tree, &proof, address, &slots[i], err);
+		if (code == OK)
+			take_proof(&slot_proofs[i], &proof);
+	}
+	if (code == OK && n->has_candidate)
+		code = state_tree_apply(tree, &n->candidate.diff, &root, err);
+	if (code != OK) {
+		node_stop(n, err);
+		return RPC_E_INTERNAL;
+	}
+	*height = n->tip.header.height;
+	*account = (struct rpc_account){ found.nonce, found.balance, found.code_hash, found.storage_root };
+	return OK;
+}
+
+static const char *status_reason(const struct node *n, const struct consensus_status *status)
+{
+	if (n->is_stalled)
+		return "the disk is full: free space, and the node goes on by itself";
+	if (n->is_proposal_due)
+		return "the writer catches up with blocks that are final already";
+	switch (status->phase) {
+	case CONSENSUS_IDLE:
+		return "nothing waits: the next block comes with a transaction or at the heartbeat";
+	case CONSENSUS_PROPOSING:
+		return "a block is being made";
+	case CONSENSUS_PREPARING:
+		return "waits for a quorum of prepares";
+	case CONSENSUS_COMMITTING:
+		return "waits until its own commit is on disk";
+	}
+	UNREACHABLE();
+}
+
+static void status_members(const struct node *n, const struct consensus_status *status,
+			   struct rpc_consensus_status *out)
+{
+	const struct validator_set *set = &n->config.genesis->validators;
+
+	out->members = xcalloc(set->count, sizeof(out->members[0]));
+	out->member_count = set->count;
+	for (size_t i = 0; i < set->count; i++)
+		out->members[i] = (struct rpc_consensus_member){
+			.address = set->members[i].address,
+			.weight = set->members[i].weight,
+			.voted = signer_bits_get(&status->prepared, i),
+		};
+	out->voted = validator_set_weight(set, &status->prepared);
+	out->total = set->total;
+	out->quorum = validator_set_quorum(set);
+	out->missing.n = out->voted.n < out->quorum.n ? out->quorum.n - out->voted.n : 0;
+}
+
+static void consensus_status(void *ctx, struct rpc_consensus_status *out)
+{
+	const struct node *n = ctx;
+	uint64_t now_ms = n->io.now_ms(n->io.ctx);
+	struct consensus_status status = { 0 };
+
+	*out = (struct rpc_consensus_status){
+		.height = n->tip.header.height + 1,
+		.phase = "observing",
+		.reason = "this node is no validator",
+		.committed_height = n->tip.header.height,
+		.committed_time_ms = n->tip.commitments.time_ms,
+	};
+	if (n->consensus) {
+		struct exec_proposal turn = node_proposal(n);
+
+		consensus_get_status(n->consensus, &status);
+		out->height = status.height;
+		out->view = status.view;
+		out->phase = consensus_phase_name(status.phase);
+		out->reason = status_reason(n, &status);
+		out->has_timeout = status.has_timer;
+		out->timeout_ms_left = status.timer_ms > now_ms ? status.timer_ms - now_ms : 0;
+		out->proposer = turn.coinbase;
+	}
+	status_members(n, &status, out);
+}
+
+static void metrics(void *ctx, struct buf *out)
+{
+	node_metrics(ctx, out);
+}
+
+static size_t peer_count(void *ctx)
+{
+	(void)ctx; /* a chain of one validator has no peers */
+	return 0;
+}
+
+/* A block is overdue when twice the heartbeat has passed without one. */
+static void head_age(void *ctx, uint64_t *age_ms, bool *is_stalled)
+{
+	const struct node *n = ctx;
+	uint64_t now_ms = n->io.now_ms(n->io.ctx);
+	uint64_t time_ms = n->tip.commitments.time_ms;
+
+	*age_ms = now_ms > time_ms ? now_ms - time_ms : 0;
+	*is_stalled = n->is_stalled || *age_ms > 2 * n->config.genesis->params.heartbeat_ms + 5000;
+}
+
+struct rpc_node_backend node_rpc_backend(struct node *n)
+{
+	static const struct rpc_node_ops ops = {
+		.submit = submit,
+		.pool_get = pool_get,
+		.pool_next_nonce = pool_next_nonce,
+		.pool_stats = pool_stats,
+		.pool_each = pool_each,
+		.prove = prove,
+		.consensus_status = consensus_status,
+		.metrics = metrics,
+		.peer_count = peer_count,
+		.head_age = head_age,
+	};
+
+	return (struct rpc_node_backend){ &ops, n };
+}

@@ -1,0 +1,225 @@
+/* The node's life: taking the chain up, ticks, winding down. */
+#include "node/internal.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "codec/hex.h"
+
+static size_t turn_of(void *ctx, uint64_t height, uint64_t view)
+{
+	const struct node *n = ctx;
+	uint64_t epoch = n->config.genesis->params.epoch_length;
+
+	return validator_set_proposer(&n->config.genesis->validators, height / epoch * epoch, height, view);
+}
+
+static int sign_digest(void *ctx, struct signature *out, const struct hash *digest, struct err *err)
+{
+	const struct node *n = ctx;
+
+	return ecc_sign(n->config.ecc, out, digest, &n->config.validator_key, err);
+}
+
+static bool verify_digest(void *ctx, const struct signature *sig, const struct hash *digest,
+			  const struct addr *signer)
+{
+	const struct node *n = ctx;
+	struct addr found;
+
+	return ecc_recover_address(n->config.ecc, &found, digest, sig, NULL) == OK &&
+	       addr_equal(&found, signer);
+}
+
+void node_stop(struct node *n, const struct err *err)
+{
+	if (n->is_stopped)
+		return;
+	n->is_stopped = true;
+	LOG_ERROR(n->config.log, "node", "stop", "msg=\"%s\"", err->message);
+	n->io.stop(n->io.ctx, err);
+}
+
+struct exec_proposal node_proposal(const struct node *n)
+{
+	const struct validator_set *set = &n->config.genesis->validators;
+	struct exec_proposal proposal = {
+		.time_ms = n->io.now_ms(n->io.ctx),
+		.validators_hash = set->hash,
+		.next_validators_hash = set->hash, /* the set is the genesis set for ever */
+	};
+	struct consensus_status status;
+
+	consensus_get_status(n->consensus, &status);
+	proposal.validator_index = turn_of((void *)(uintptr_t)n, status.height, status.view);
+	proposal.coinbase = set->members[proposal.validator_index].address;
+	return proposal;
+}
+
+/* What the last blocks were like, for the empty ones that must follow a full one. */
+static struct consensus_tip consensus_tip_of(struct node *n, const struct store_tip *tip)
+{
+	struct store_reader *reader = store_reader_new(n->store);
+	struct consensus_tip out = {
+		.height = tip->header.height,
+		.hash = tip->hash,
+		.time_ms = tip->commitments.time_ms,
+		.empty_count = CONFIRMATION_COUNT,
+	};
+
+	for (uint64_t back = 0; back < CONFIRMATION_COUNT && back <= out.height; back++) {
+		struct stored_header header = { 0 };
+		bool has_txs;
+
+		if (store_read_header(reader, out.height - back, &header, NULL) != OK)
+			break;
+		has_txs = header.tx_count > 0;
+		stored_header_clear(&header);
+		if (has_txs) {
+			out.has_txs = back == 0;
+			out.empty_count = back;
+			break;
+		}
+	}
+	store_reader_free(reader);
+	return out;
+}
+
+static int restore_record(void *ctx, uint8_t kind, struct bytes payload, struct err *err)
+{
+	struct node *n = ctx;
+
+	if (kind != NODE_RECORD_SIGNED)
+		return ERR_SET(err, CONSENSUS_E_RECORD, "the consensus log has a record of the unknown kind %u: it was "
+			       "written by a newer version", kind);
+	return consensus_restore(n->consensus, payload, &n->bound_sealed, err);
+}
+
+static int start_consensus(struct node *n, const struct store_tip *tip, struct err *err)
+{
+	const struct genesis *g = n->config.genesis;
+	struct consensus_tip at = consensus_tip_of(n, tip);
+	struct consensus_config config = {
+		.chain_id = g->params.chain_id,
+		.validators = &g->validators,
+		.min_interval_ms = g->params.min_interval_ms,
+		.heartbeat_ms = g->params.heartbeat_ms,
+		.view_timeout_ms = g->params.view_timeout_ms,
+		.proposer = turn_of,
+		.sign = sign_digest,
+		.verify = verify_digest,
+		.ctx = n,
+	};
+	struct public_key key;
+	struct addr self;
+	char text[HEX_ADDR_SIZE];
+	int index, code;
+
+	code = ecc_public_key(n->config.ecc, &key, &n->config.validator_key, err);
+	if (code != OK)
+		return code;
+	ecc_address(&self, &key);
+	index = validator_set_find(&g->validators, &self);
+	if (index < 0)
+		return ERR_SET(err, NODE_E_VALIDATOR, "%s is not a validator of this chain: start with the "
+			       "key of one that the genesis names, or without --validator as an observer",
+			       hex_data(text, addr_bytes(&self)));
+	config.self = (size_t)index;
+	code = consensus_new(&n->consensus, &config, &at, err);
+	if (code != OK)
+		return code;
+	return store_consensus_replay(n->store, restore_record, n, err);
+}
+
+static void publish_first_head(struct node *n)
+{
+	struct node_head *head = node_head_new(store_reader_new(n->store), &n->tip, n->config.seed);
+
+	n->io.publish(n->io.ctx, head);
+}
+
+int node_new(struct node **out, const struct node_config *config, struct store *store,
+	     const struct node_io *io, struct err *err)
+{
+	struct node *n = xcalloc(1, sizeof(*n));
+	struct store_tip tip;
+	int code = OK;
+
+	n->config = *config;
+	n->io = *io;
+	n->store = store;
+	store_get_tip(store, &tip);
+	n->tip = (struct exec_parent){
+		.header = tip.header,
+		.hash = tip.hash,
+		.commitments = tip.commitments,
+		.history = tip.history,
+		.second_gas = tip.second_gas,
+		.withdrawal_index = tip.withdrawal_index,
+		.genesis_ms = config->genesis->time_ms,
+	};
+	n->written_height = n->flush_taken_height = tip.header.height;
+	n->pool = txpool_new(config->pool, config->seed);
+	n->exec = exec_new(&config->genesis->params, config->seed);
+	txpool_set_base_fee(n->pool, exec_next_base_fee(n->exec, &n->tip, io->now_ms(io->ctx)));
+	if (config->is_validator)
+		code = start_consensus(n, &tip, err);
+	if (code != OK) {
+		node_free(n);
+		return code;
+	}
+	publish_first_head(n);
+	node_on_tick(n);
+	*out = n;
+	return OK;
+}
+
+void node_free(struct node *n)
+{
+	if (!n)
+		return;
+	exec_result_clear(&n->candidate);
+	buf_clear(&n->candidate_sealed);
+	buf_clear(&n->bound_sealed);
+	consensus_free(n->consensus);
+	exec_free(n->exec);
+	txpool_free(n->pool);
+	crypto_wipe(&n->config.validator_key, sizeof(n->config.validator_key));
+	free(n);
+}
+
+void node_on_tick(struct node *n)
+{
+	struct consensus_event event = { .kind = CONSENSUS_EVENT_TICK, .now_ms = n->io.now_ms(n->io.ctx) };
+
+	/* The base fee falls as time passes, so waiting transactions may become takeable. */
+	txpool_set_base_fee(n->pool, exec_next_base_fee(n->exec, &n->tip, event.now_ms));
+	node_route(n, &event);
+	node_route_work(n);
+}
+
+void node_on_write_stall(struct node *n, bool is_stalled, const struct err *err)
+{
+	n->is_stalled = is_stalled;
+	if (is_stalled) {
+		n->stall = *err;
+		n->metrics.stalls_total++;
+		LOG_ERROR(n->config.log, "store", "stalled", "msg=\"%s\"", err->message);
+	} else {
+		LOG_WARN(n->config.log, "store", "resumed", "height=%llu", (unsigned long long)n->written_height);
+	}
+}
+
+bool node_wind_down(struct node *n)
+{
+	n->is_winding_down = true;
+	if (n->is_stopped)
+		return true;
+	if (n->has_candidate || n->written_height < n->tip.header.height || n->is_flushing)
+		return false;
+	if (!n->is_final_flush_done) {
+		n->is_final_flush_done = true;
+		node_route_flush(n, true);
+	}
+	return !n->is_flushing;
+}

@@ -1,0 +1,130 @@
+/*
+ * node - ties the layers together: where events go and what follows from them.
+ *
+ *   RPC worker ──submit──► txpool ──work──► consensus ──PROPOSE──► exec ──┐
+ *                                              ▲    ▲                      │
+ *                                  PERSISTED   │    └──────PROPOSED────────┘
+ *                                              │
+ *        writer thread: consensus log ─────────┘
+ *                       commit log ◄──COMMIT── consensus
+ *                           │
+ *                       batch, snapshot ──WRITTEN──► publish head ──► RPC readers
+ *
+ * Pure: no thread, socket or clock of its own. Everything outside comes through a
+ * `struct node_io`, events go in through the functions below, one at a time, on
+ * one thread (the node's thread). The way of the data is written in route.c, in the order
+ * in which it flows.
+ */
+#ifndef WEFT_NODE_NODE_H
+#define WEFT_NODE_NODE_H
+
+#include "base/log.h"
+#include "consensus/consensus.h"
+#include "crypto/ecc.h"
+#include "rpc/rpc.h"
+#include "store/store.h"
+#include "txpool/txpool.h"
+
+enum node_error {
+	NODE_E_VALIDATOR = ERR_BASE_NODE, /* this node can't be the validator that it was told to be */
+	NODE_E_SIGN_RECORD,               /* the record of what was signed is missing: starting could contradict it */
+	NODE_E_STORAGE,                   /* the database failed: start again when it is mended; nothing is lost */
+};
+
+struct node;
+struct node_job;
+struct node_head;
+
+/* What a node needs from outside. Functions are called on the node's thread. */
+struct node_io {
+	void *ctx;
+	/* Wall-clock milliseconds. */
+	uint64_t (*now_ms)(void *ctx);
+	/* Call node_on_tick() at `at_ms` or soon after; replaces the earlier wish. */
+	void (*wake_at)(void *ctx, uint64_t at_ms);
+	/* Run `job` on the writer thread with node_job_run(), in the order of these
+	 * calls; hand it back with node_on_job(). */
+	void (*write)(void *ctx, struct node_job *job);
+	/* A new head for readers; takes over the reference. */
+	void (*publish)(void *ctx, struct node_head *head);
+	/* The node can't go on; `err` says why. Shut down with exit code 1. */
+	void (*stop)(void *ctx, const struct err *err);
+};
+
+struct node_config {
+	const struct genesis *genesis;      /* borrowed */
+	const struct ecc *ecc;              /* borrowed */
+	bool is_validator;
+	struct secret_key validator_key;    /* wiped by node_free() */
+	struct txpool_limits pool;
+	uint64_t seed;
+	const struct log *log;
+};
+
+/* Takes the chain up where the store stands: restores consensus from its log,
+ * publishes the first head, asks for the first tick. `store` is borrowed. */
+int node_new(struct node **out, const struct node_config *config, struct store *store,
+	     const struct node_io *io, struct err *err);
+void node_free(struct node *n);
+
+/* --- events, node's thread --- */
+
+void node_on_tick(struct node *n);
+/* A job has run. Takes it. */
+void node_on_job(struct node *n, struct node_job *job);
+
+/* A job could not be finished: the node stops. Takes it. */
+void node_on_job_failed(struct node *n, struct node_job *job, const struct err *err);
+
+/* The writer waits because the disk is full (message in `err`), or goes on again. */
+void node_on_write_stall(struct node *n, bool is_stalled, const struct err *err);
+/* No more blocks are begun; true once everything committed is written. A flush of
+ * the trie is part of it. Call again after each job. */
+bool node_wind_down(struct node *n);
+
+/* The node's half of the RPC tables. */
+struct rpc_node_backend node_rpc_backend(struct node *n);
+
+/* --- jobs, writer thread ---
+ *
+ *     group = node_jobs_group(jobs, count)        these may share a sync
+ *     node_job_run(each of the group)             appended to the logs
+ *     node_jobs_sync(group)                       durable
+ *     hand back those that node_job_is_early()    consensus goes on at once
+ *     node_job_finish(each other), hand back      visible
+ */
+
+/* How many of the first jobs may be synced together. A record never shares with a
+ * commit before it: even unsynced, it could reach the disk first, and a validator
+ * would wake with a signature two blocks above its chain. */
+size_t node_jobs_group(struct node_job *const jobs[], size_t count);
+
+/* Appends to the logs. STORE_E_WRITE: the disk is full, nothing happened, run it
+ * again later. */
+int node_job_run(struct node_job *job, struct err *err);
+
+void node_jobs_sync(struct node_job *const jobs[], size_t count);
+
+/* True if there is nothing left to do after the sync. */
+bool node_job_is_early(const struct node_job *job);
+
+/* Writes what may follow only after the sync. A failure is final: the node stops,
+ * and finds everything in the logs when it starts again. */
+int node_job_finish(struct node_job *job, struct err *err);
+
+/* --- heads, any thread --- */
+
+/* An immutable view of the newest written block. Counted, atomically. */
+struct node_head *node_head_ref(struct node_head *h);
+void node_head_unref(struct node_head *h); /* NULL is allowed */
+
+/* RPC's reader table on heads: `acquire` gives a reference to the newest one. */
+struct node_reader {
+	struct node_head *(*acquire)(void *ctx);
+	void *ctx;
+	const struct chain_params *params;
+	uint64_t (*now_ms)(void *ctx);
+};
+struct rpc_reader_backend node_reader_backend(struct node_reader *reader);
+
+#endif

@@ -1,0 +1,360 @@
+/*
+ * route - the data's way through the node, one function an effect, in the order
+ * in which a transaction meets them:
+ *
+ *   node_route_work    a transaction waits           (from answers.c, submit)
+ *   on_propose         a block is made of what waits (exec_propose)
+ *   on_persist         what we sign goes to disk     (writer: consensus log)
+ *   on_commit          the block is final            (writer: commit log, batch)
+ *   node_on_job        it is written                 (publish the head)
+ *   node_route_flush   now and then: trie nodes to the database
+ */
+#include "node/internal.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+
+static void follow_with(struct node *n, struct consensus_event event)
+{
+	CHECK(n->follow_count < NODE_FOLLOW_MAX);
+	event.now_ms = n->io.now_ms(n->io.ctx);
+	n->follow[n->follow_count++] = event;
+}
+
+static struct node_job *job_new(struct node *n, enum node_job_kind kind, uint64_t height)
+{
+	struct node_job *job = xcalloc(1, sizeof(*job));
+
+	job->kind = kind;
+	job->store = n->store;
+	job->height = height;
+	job->seed = n->config.seed;
+	return job;
+}
+
+/* --- a transaction waits --- */
+
+void node_route_work(struct node *n)
+{
+	struct txpool_stats stats;
+	struct consensus_event event = { .kind = CONSENSUS_EVENT_WORK };
+
+	txpool_get_stats(n->pool, &stats);
+	event.has_work = stats.takeable_count > 0;
+	event.now_ms = n->io.now_ms(n->io.ctx);
+	node_route(n, &event);
+}
+
+/* --- a block is made of what waits --- */
+
+struct proposal_source {
+	struct txpool_cursor *cursor;
+	/* What the pool should not have held: taken out when the walk is over. */
+	struct hash dead[64];
+	size_t dead_count;
+};
+
+static struct tx *source_next(void *ctx)
+{
+	struct proposal_source *source = ctx;
+
+	return txpool_cursor_next(source->cursor);
+}
+
+static void source_reject(void *ctx, struct tx *t, int code, const struct err *why)
+{
+	struct proposal_source *source = ctx;
+
+	txpool_cursor_skip_sender(source->cursor);
+	/* One that only does not fit this block waits for the next. */
+	if (code != EXEC_E_GAS_LIMIT && code != EXEC_E_SIZE && code != EXEC_E_FEE &&
+	    source->dead_count < ARRAY_COUNT(source->dead))
+		source->dead[source->dead_count++] = t->hash;
+}
+
+struct proposal_clock {
+	const struct node_io *io;
+	uint64_t stop_ms;
+};
+
+/* A proposer stops adding at a quarter of t0 of its own execution time, so that
+ * slower validators can still execute the block within the view. */
+static bool proposal_stop(void *ctx, size_t tx_count)
+{
+	const struct proposal_clock *clock = ctx;
+
+	return tx_count % 64 == 63 && clock->io->now_ms(clock->io->ctx) >= clock->stop_ms;
+}
+
+static int make_block(struct node *n, struct exec_result *out, struct err *err)
+{
+	struct proposal_source source = { .cursor = txpool_cursor_new(n->pool) };
+	struct proposal_clock clock = {
+		.io = &n->io,
+		.stop_ms = n->io.now_ms(n->io.ctx) + n->config.genesis->params.view_timeout_ms / 4,
+	};
+	const struct exec_source from = { source_next, source_reject, &source };
+	struct exec_proposal proposal = node_proposal(n);
+	int code;
+
+	code = exec_propose(n->exec, &n->tip, store_state(n->store), store_tree(n->store),
+			    &proposal, &from, proposal_stop, &clock, out, err);
+	txpool_cursor_free(source.cursor);
+	for (size_t i = 0; i < source.dead_count; i++)
+		txpool_remove(n->pool, &source.dead[i]);
+	return code;
+}
+
+/* The block that the consensus log binds us to, executed anew. */
+static int remake_block(struct node *n, struct exec_result *out, struct err *err)
+{
+	struct exec_proposal expected = node_proposal(n);
+	struct block block = { 0 };
+	int code = block_decode_sealed(&block, buf_bytes(&n->bound_sealed), err);
+
+	for (size_t i = 0; code == OK && i < block.tx_count; i++)
+		code = tx_recover(n->config.ecc, block.txs[i], err);
+	if (code == OK) {
+		expected.time_ms = block.commitments.time_ms;
+		code = exec_verify(n->exec, &n->tip, store_state(n->store), store_tree(n->store),
+				   &expected, &block, out, err);
+	}
+	block_clear(&block);
+	return code;
+}
+
+static void on_propose(struct node *n)
+{
+	struct err err = { 0 };
+	struct consensus_event proposed = { .kind = CONSENSUS_EVENT_PROPOSED };
+	int code;
+
+	if (n->is_winding_down)
+		return;
+	if (n->tip.header.height - n->written_height >= NODE_WRITE_LEAD_MAX) {
+		n->is_proposal_due = true;
+		return;
+	}
+	CHECK(!n->has_candidate);
+	if (n->bound_sealed.size)
+		code = remake_block(n, &n->candidate, &err);
+	else
+		code = make_block(n, &n->candidate, &err);
+	if (code != OK) {
+		node_stop(n, &err);
+		return;
+	}
+	n->has_candidate = true;
+	buf_clear(&n->bound_sealed);
+	buf_reset(&n->candidate_sealed);
+	block_encode_sealed(&n->candidate_sealed, &n->candidate.block);
+	proposed.proposed = (struct consensus_block){
+		.hash = n->candidate.block.hash,
+		.time_ms = n->candidate.block.commitments.time_ms,
+		.has_txs = n->candidate.block.tx_count > 0,
+		.sealed = buf_bytes(&n->candidate_sealed),
+	};
+	follow_with(n, proposed);
+}
+
+void node_route_deferred(struct node *n)
+{
+	if (!n->is_proposal_due)
+		return;
+	n->is_proposal_due = false;
+	on_propose(n);
+	node_route(n, NULL);
+}
+
+/* --- what we sign goes to disk before anything else happens with it --- */
+
+static void on_persist(struct node *n, const struct consensus_effect *effect)
+{
+	struct node_job *job = job_new(n, NODE_JOB_RECORD, effect->height);
+
+	buf_append_bytes(&job->payload, effect->persist.record);
+	job->record_number = effect->persist.number;
+	n->metrics.records_total++;
+	n->io.write(n->io.ctx, job);
+}
+
+/* --- the block is final --- */
+
+/* Every account that the block changed, as the pool must now see it. */
+static void update_pool(struct node *n, const struct state_diff *diff)
+{
+	txpool_set_base_fee(n->pool, exec_next_base_fee(n->exec, &n->tip, n->io.now_ms(n->io.ctx)));
+	for (size_t i = 0; i < diff->account_count; i++) {
+		const struct account_change *change = &diff->accounts[i];
+		struct txpool_account now = { change->after.nonce, change->after.balance };
+
+		txpool_update(n->pool, &change->address, &now);
+	}
+}
+
+static void on_commit(struct node *n, const struct consensus_effect *effect)
+{
+	struct node_job *job = job_new(n, NODE_JOB_COMMIT, effect->height);
+
+	CHECK(n->has_candidate);
+	CHECK(hash_equal(&n->candidate.block.hash, &effect->commit.hash));
+	job->result = n->candidate;
+	n->candidate = (struct exec_result){ 0 };
+	n->has_candidate = false;
+	buf_append_bytes(&job->payload, effect->commit.certificate);
+
+	store_state_commit(n->store, effect->height, &job->result.diff);
+	exec_parent_advance(&n->tip, &job->result.block);
+	job->parent = n->tip;
+	update_pool(n, &job->result.diff);
+
+	n->metrics.blocks_total++;
+	n->metrics.txs_total += job->result.block.tx_count;
+	n->metrics.gas_total += job->result.block.header.gas_used;
+	LOG_DEBUG(n->config.log, "node", "commit", "height=%llu txs=%zu",
+		  (unsigned long long)effect->height, job->result.block.tx_count);
+	n->io.write(n->io.ctx, job);
+	node_route_flush(n, false); /* here the tree stands at the tip, without a candidate */
+}
+
+/* --- it is written --- */
+
+static void on_committed(struct node *n, struct node_job *job)
+{
+	n->written_height = job->height;
+	store_state_written(n->store, job->height);
+	n->io.publish(n->io.ctx, job->head);
+	job->head = NULL;
+	node_route_deferred(n);
+	node_route_work(n);
+}
+
+void node_on_job(struct node *n, struct node_job *job)
+{
+	struct consensus_event event = { .kind = CONSENSUS_EVENT_PERSISTED };
+
+	switch (job->kind) {
+	case NODE_JOB_RECORD:
+		event.persisted = job->record_number;
+		event.now_ms = n->io.now_ms(n->io.ctx);
+		node_route(n, &event);
+		node_route_work(n);
+		break;
+	case NODE_JOB_COMMIT:
+		on_committed(n, job);
+		break;
+	case NODE_JOB_FLUSH:
+		n->is_flushing = false;
+		n->metrics.flushes_total++;
+		LOG_DEBUG(n->config.log, "node", "flush", "height=%llu", (unsigned long long)job->height);
+		break;
+	}
+	node_job_free(job);
+}
+
+void node_on_job_failed(struct node *n, struct node_job *job, const struct err *err)
+{
+	node_job_free(job);
+	node_stop(n, err);
+}
+
+/* --- now and then: trie nodes to the database --- */
+
+void node_route_flush(struct node *n, bool now)
+{
+	uint64_t height = n->tip.header.height;
+	struct node_job *job;
+
+	/* With a candidate the tree already stands one block ahead of the tip. */
+	if (n->is_flushing || n->has_candidate || height == n->flush_taken_height)
+		return;
+	if (!now && height - n->flush_taken_height < LIMIT_FLUSH_BLOCK_COUNT &&
+	    state_tree_dirty_count(store_tree(n->store)) < NODE_FLUSH_NODE_COUNT)
+		return;
+	job = job_new(n, NODE_JOB_FLUSH, height);
+	job->flush = store_flush_take(n->store, height);
+	if (n->consensus)
+		buf_append_bytes(&job->payload, consensus_sign_record(n->consensus));
+	n->is_flushing = true;
+	n->flush_taken_height = height;
+	n->io.write(n->io.ctx, job);
+}
+
+/* --- effects --- */
+
+static void on_trace(struct node *n, const struct consensus_effect *effect)
+{
+	struct err err = { 0 };
+
+	switch (effect->trace) {
+	case CONSENSUS_TRACE_PREPARED:
+		LOG_DEBUG(n->config.log, "consensus", "prepared", "height=%llu view=%llu",
+			  (unsigned long long)effect->height, (unsigned long long)effect->view);
+		return;
+	case CONSENSUS_TRACE_RESUMED:
+		LOG_INFO(n->config.log, "consensus", "resumed", "height=%llu view=%llu",
+			 (unsigned long long)effect->height, (unsigned long long)effect->view);
+		return;
+	case CONSENSUS_TRACE_UNEXPECTED:
+		LOG_WARN(n->config.log, "consensus", "unexpected", "height=%llu view=%llu",
+			 (unsigned long long)effect->height, (unsigned long long)effect->view);
+		return;
+	case CONSENSUS_TRACE_SIGN_FAILED:
+		ERR_SET(&err, NODE_E_SIGN_RECORD, "refused to sign a second value at height %llu view %llu",
+			(unsigned long long)effect->height, (unsigned long long)effect->view);
+		node_stop(n, &err);
+		return;
+	}
+	UNREACHABLE();
+}
+
+static void on_effect(struct node *n, const struct consensus_effect *effect)
+{
+	switch (effect->kind) {
+	case CONSENSUS_EFFECT_PROPOSE:
+		on_propose(n);
+		return;
+	case CONSENSUS_EFFECT_PERSIST:
+		on_persist(n, effect);
+		return;
+	case CONSENSUS_EFFECT_COMMIT:
+		on_commit(n, effect);
+		return;
+	case CONSENSUS_EFFECT_TIMER:
+		n->io.wake_at(n->io.ctx, effect->at_ms);
+		return;
+	case CONSENSUS_EFFECT_TRACE:
+		on_trace(n, effect);
+		return;
+	case CONSENSUS_EFFECT_EXECUTE: /* another validator's block: none can exist in */
+	case CONSENSUS_EFFECT_SEND:    /* a set whose quorum is this node alone */
+		UNREACHABLE();
+	}
+	UNREACHABLE();
+}
+
+void node_route(struct node *n, const struct consensus_event *event)
+{
+	struct consensus_effects effects;
+
+	if (!n->consensus || n->is_stopped)
+		return;
+	if (event) {
+		CHECK(n->follow_count < NODE_FOLLOW_MAX);
+		n->follow[n->follow_count++] = *event;
+	}
+	if (n->is_routing)
+		return; /* the outer call goes on with it */
+	n->is_routing = true;
+	while (n->follow_count > 0 && !n->is_stopped) {
+		struct consensus_event next = n->follow[0];
+
+		n->follow_count--;
+		memmove(n->follow, n->follow + 1, n->follow_count * sizeof(n->follow[0]));
+		consensus_step(n->consensus, &next, &effects);
+		for (size_t i = 0; i < effects.count && !n->is_stopped; i++)
+			on_effect(n, &effects.items[i]);
+	}
+	n->is_routing = false;
+}

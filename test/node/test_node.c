@@ -1,0 +1,563 @@
+/* A whole node on one thread: virtual time, a writer that runs when it is told to. */
+#include "node/node.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "chain/certificate.h"
+#include "crypto/keccak.h"
+
+#define START_MS 1700000000000ull
+#define GWEI 1000000000ull
+#define JOB_MAX 64
+
+struct rig {
+	struct ecc *ecc;
+	struct genesis genesis;
+	struct secret_key validator, alice;
+	struct addr alice_address;
+	struct store *store;
+	struct store_report report;
+	struct node *node;
+	struct node_reader reader;
+	struct node_head *head;
+	uint64_t now_ms, wake_ms;
+	struct node_job *jobs[JOB_MAX];
+	size_t job_count;
+	struct err stopped;
+	char dir[64];                /* empty: in memory */
+};
+
+static uint64_t rig_now(void *ctx)
+{
+	return ((struct rig *)ctx)->now_ms;
+}
+
+static void rig_wake(void *ctx, uint64_t at_ms)
+{
+	((struct rig *)ctx)->wake_ms = at_ms;
+}
+
+static void rig_write(void *ctx, struct node_job *job)
+{
+	struct rig *r = ctx;
+
+	cr_assert_lt(r->job_count, JOB_MAX);
+	r->jobs[r->job_count++] = job;
+}
+
+static void rig_publish(void *ctx, struct node_head *head)
+{
+	struct rig *r = ctx;
+
+	node_head_unref(r->head);
+	r->head = head;
+}
+
+static void rig_stop(void *ctx, const struct err *err)
+{
+	((struct rig *)ctx)->stopped = *err;
+}
+
+static struct node_head *rig_acquire(void *ctx)
+{
+	return node_head_ref(((struct rig *)ctx)->head);
+}
+
+static struct addr address_of(const struct ecc *e, const struct secret_key *key)
+{
+	struct public_key public;
+	struct addr out;
+
+	cr_assert_eq(ecc_public_key(e, &public, key, NULL), OK);
+	ecc_address(&out, &public);
+	return out;
+}
+
+static struct wei coins(uint64_t n)
+{
+	struct wei w = wei_of(n * GWEI);
+
+	wei_mul_gas(&w, w, GWEI);
+	return w;
+}
+
+static void rig_open(struct rig *r)
+{
+	const struct store_options options = {
+		.dir = r->dir[0] ? r->dir : NULL,
+		.cache_size = 8 * MIB,
+		.tree_memory_max = 64 * MIB,
+		.history_ms = HISTORY_MS_DEFAULT,
+		.seed = 1,
+	};
+	const struct node_io io = { r, rig_now, rig_wake, rig_write, rig_publish, rig_stop };
+	struct node_config config = {
+		.genesis = &r->genesis,
+		.ecc = r->ecc,
+		.is_validator = true,
+		.validator_key = r->validator,
+		.pool = { 1000, MIB, 100, 100, r->genesis.params.base_fee_floor },
+		.seed = 1,
+	};
+	struct err err = { 0 };
+
+	cr_assert_eq(store_open(&r->store, &options, &r->genesis, &r->report, &err), OK, "%s", err.message);
+	cr_assert_eq(node_new(&r->node, &config, r->store, &io, &err), OK, "%s", err.message);
+}
+
+static void rig_make(struct rig *r, bool on_disk)
+{
+	const uint8_t seed[32] = { 1 };
+	struct validator member = { .weight = { 1 } };
+
+	*r = (struct rig){
+		.ecc = ecc_new(seed),
+		.validator = { { [31] = 11 } },
+		.alice = { { [31] = 12 } },
+		.now_ms = START_MS,
+	};
+	r->reader = (struct node_reader){ rig_acquire, r, &r->genesis.params, rig_now };
+	r->alice_address = address_of(r->ecc, &r->alice);
+	member.address = address_of(r->ecc, &r->validator);
+	genesis_default(&r->genesis, 31337, START_MS - 1000);
+	genesis_fund(&r->genesis, &r->alice_address, coins(100));
+	cr_assert_eq(validator_set_init(&r->genesis.validators, &member, 1, NULL), OK);
+	if (on_disk) {
+		struct store_options options = { .dir = r->dir, .cache_size = 8 * MIB, .seed = 1 };
+		struct err err = { 0 };
+
+		strcpy(r->dir, "/tmp/weft-test-node-XXXXXX");
+		cr_assert(mkdtemp(r->dir));
+		cr_assert_eq(store_create(&options, &r->genesis, &err), OK, "%s", err.message);
+	}
+	rig_open(r);
+}
+
+/* Frees the node as a crash would leave it: jobs that wait are lost. */
+static void rig_close(struct rig *r)
+{
+	const struct err lost = { .code = NODE_E_STORAGE, .message = "lost" };
+
+	for (size_t i = 0; i < r->job_count; i++)
+		node_on_job_failed(r->node, r->jobs[i], &lost);
+	r->job_count = 0;
+	node_head_unref(r->head);
+	r->head = NULL;
+	node_free(r->node);
+	store_close(r->store);
+}
+
+static void rig_end(struct rig *r)
+{
+	char command[128];
+
+	rig_close(r);
+	genesis_clear(&r->genesis);
+	ecc_free(r->ecc);
+	if (r->dir[0]) {
+		snprintf(command, sizeof(command), "rm -rf %s", r->dir);
+		cr_assert_eq(system(command), 0);
+	}
+}
+
+/* The writer takes what waits, in groups, as the daemon does. */
+static void write_some(struct rig *r)
+{
+	struct node_job *jobs[JOB_MAX];
+	size_t count = r->job_count, group;
+	struct err err = { 0 };
+
+	memcpy(jobs, r->jobs, sizeof(jobs));
+	r->job_count = 0;
+	for (size_t done = 0; done < count; done += group) {
+		group = node_jobs_group(jobs + done, count - done);
+		cr_assert_gt(group, 0);
+		for (size_t i = done; i < done + group; i++)
+			cr_assert_eq(node_job_run(jobs[i], &err), OK, "%s", err.message);
+		node_jobs_sync(jobs + done, group);
+		for (size_t i = done; i < done + group; i++) {
+			cr_assert_eq(node_job_finish(jobs[i], &err), OK, "%s", err.message);
+			node_on_job(r->node, jobs[i]);
+		}
+	}
+}
+
+static void write_all(struct rig *r)
+{
+	for (int i = 0; r->job_count > 0; i++) {
+		cr_assert_lt(i, 1000);
+		write_some(r);
+	}
+}
+
+static void advance(struct rig *r, uint64_t ms)
+{
+	r->now_ms += ms;
+	if (r->wake_ms && r->wake_ms <= r->now_ms) {
+		r->wake_ms = 0;
+		node_on_tick(r->node);
+	}
+	write_all(r);
+}
+
+static struct tx *transfer(struct rig *r, uint64_t nonce, uint8_t to, uint64_t gwei)
+{
+	struct wei value = wei_of(gwei);
+	struct tx fields = {
+		.type = TX_DYNAMIC_FEE,
+		.has_chain_id = true,
+		.chain_id = 31337,
+		.nonce = nonce,
+		.gas_limit = 21000,
+		.max_fee = wei_of(10 * GWEI),
+		.max_priority_fee = wei_of(GWEI),
+		.to = { { [0] = 0xee, [19] = to } },
+	};
+	struct tx *t;
+
+	wei_mul_gas(&fields.value, value, GWEI);
+	cr_assert_eq(tx_sign(&t, r->ecc, &fields, &r->alice, NULL), OK);
+	cr_assert_eq(tx_recover(r->ecc, t, NULL), OK);
+	return t;
+}
+
+static int submit(struct rig *r, struct tx *t, struct err *err)
+{
+	struct rpc_node_backend backend = node_rpc_backend(r->node);
+
+	return backend.ops->submit(backend.ctx, t, err);
+}
+
+static void send(struct rig *r, uint64_t nonce, uint8_t to, uint64_t gwei)
+{
+	struct tx *t = transfer(r, nonce, to, gwei);
+	struct err err = { 0 };
+
+	cr_assert_eq(submit(r, t, &err), OK, "%s", err.message);
+	tx_unref(t);
+}
+
+static uint64_t head_height(struct rig *r)
+{
+	struct rpc_reader_backend backend = node_reader_backend(&r->reader);
+	void *snapshot = backend.ops->open(backend.ctx);
+	uint64_t height = backend.ops->height(snapshot);
+
+	backend.ops->close(snapshot);
+	return height;
+}
+
+static struct rpc_account account_at(struct rig *r, uint64_t height, const struct addr *address)
+{
+	struct rpc_reader_backend backend = node_reader_backend(&r->reader);
+	void *snapshot = backend.ops->open(backend.ctx);
+	struct rpc_account out;
+	struct err err = { 0 };
+
+	cr_assert_eq(backend.ops->account(snapshot, height, address, &out, &err), OK, "%s", err.message);
+	backend.ops->close(snapshot);
+	return out;
+}
+
+static struct rpc_block block_at(struct rig *r, uint64_t height)
+{
+	struct rpc_reader_backend backend = node_reader_backend(&r->reader);
+	void *snapshot = backend.ops->open(backend.ctx);
+	struct rpc_block out;
+	struct err err = { 0 };
+
+	cr_assert_eq(backend.ops->block(snapshot, height, &out, &err), OK, "%s", err.message);
+	backend.ops->close(snapshot);
+	return out;
+}
+
+static struct hash hash_at(struct rig *r, uint64_t height)
+{
+	struct rpc_block block = block_at(r, height);
+	struct hash hash = block.hash;
+
+	rpc_block_clear(&block);
+	return hash;
+}
+
+static const struct addr bob = { { [0] = 0xee, [19] = 1 } };
+
+Test(node, transfer_goes_the_whole_way)
+{
+	struct rig r;
+	struct rpc_block block;
+	struct certificate certificate;
+	struct wei balance = wei_of(5 * GWEI);
+
+	rig_make(&r, false);
+	cr_assert_eq(head_height(&r), 0);
+	send(&r, 0, 1, 5);
+	write_all(&r);
+	cr_assert_eq(head_height(&r), 1);
+	cr_assert_eq(wei_compare(account_at(&r, 1, &bob).balance, balance), 0);
+	cr_assert_eq(account_at(&r, 1, &r.alice_address).nonce, 1);
+	cr_assert_eq(account_at(&r, 0, &r.alice_address).nonce, 0, "and its history");
+
+	block = block_at(&r, 1);
+	cr_assert_eq(block.tx_count, 1);
+	cr_assert_eq(certificate_decode(&certificate, buf_bytes(&block.certificate), NULL), OK);
+	cr_assert(hash_equal(&certificate.block_hash, &block.hash));
+	cr_assert_eq(certificate_check(&certificate, DOMAIN_COMMIT, 31337, &r.genesis.validators, r.ecc, NULL), OK);
+	rpc_block_clear(&block);
+	rig_end(&r);
+}
+
+Test(node, nothing_is_shown_before_it_is_written)
+{
+	struct rig r;
+
+	rig_make(&r, false);
+	send(&r, 0, 1, 5);
+	cr_assert_eq(r.job_count, 1, "the record waits for the disk");
+	cr_assert_eq(head_height(&r), 0);
+	write_some(&r);
+	cr_assert_eq(r.job_count, 1, "the block waits for the disk");
+	cr_assert_eq(head_height(&r), 0);
+	write_some(&r);
+	cr_assert_eq(head_height(&r), 1);
+	rig_end(&r);
+}
+
+Test(node, empty_blocks_follow_and_then_the_heartbeat)
+{
+	struct rig r;
+
+	rig_make(&r, false);
+	send(&r, 0, 1, 5);
+	write_all(&r);
+	for (uint64_t i = 0; i < CONFIRMATION_COUNT; i++) {
+		advance(&r, CONFIRMATION_INTERVAL_MS);
+		cr_assert_eq(head_height(&r), 2 + i);
+	}
+	advance(&r, CONFIRMATION_INTERVAL_MS);
+	cr_assert_eq(head_height(&r), 1 + CONFIRMATION_COUNT);
+	advance(&r, HEARTBEAT_MS_DEFAULT);
+	cr_assert_eq(head_height(&r), 2 + CONFIRMATION_COUNT);
+	rig_end(&r);
+}
+
+Test(node, refuses_with_the_texts_that_clients_match)
+{
+	struct rig r;
+	struct err err = { 0 };
+	struct tx *t;
+
+	rig_make(&r, false);
+	send(&r, 0, 1, 5);
+	write_all(&r);
+	t = transfer(&r, 0, 2, 5);
+	cr_assert_eq(submit(&r, t, &err), RPC_E_REJECTED);
+	cr_assert(strstr(err.message, "nonce too low"), "%s", err.message);
+	tx_unref(t);
+	t = transfer(&r, 1, 2, 200 * GWEI);
+	cr_assert_eq(submit(&r, t, &err), RPC_E_REJECTED);
+	cr_assert(strstr(err.message, "insufficient funds"), "%s", err.message);
+	tx_unref(t);
+	t = transfer(&r, 1, 2, 5);
+	cr_assert_eq(submit(&r, t, &err), OK);
+	cr_assert_eq(submit(&r, t, &err), RPC_E_REJECTED);
+	cr_assert(strstr(err.message, "already known"), "%s", err.message);
+	tx_unref(t);
+	rig_end(&r);
+}
+
+Test(node, waits_with_proposals_while_the_writer_lags)
+{
+	struct rig r;
+	uint64_t nonce = 0;
+
+	rig_make(&r, false);
+	/* Records are written, commits stay: the lead grows to its bound and no further. */
+	for (int round = 0; round < 40; round++) {
+		struct node_job *kept[JOB_MAX];
+		size_t kept_count = 0, count;
+		struct node_job *jobs[JOB_MAX];
+
+		if (nonce < 30)
+			send(&r, nonce++, 1, 1);
+		r.now_ms += 200;
+		node_on_tick(r.node);
+		count = r.job_count;
+		memcpy(jobs, r.jobs, sizeof(jobs));
+		r.job_count = 0;
+		for (size_t i = 0; i < count; i++) {
+			if (!node_job_is_early(jobs[i])) {
+				kept[kept_count++] = jobs[i];
+				continue;
+			}
+			cr_assert_eq(node_job_run(jobs[i], NULL), OK);
+			node_on_job(r.node, jobs[i]);
+		}
+		memmove(r.jobs + kept_count, r.jobs, r.job_count * sizeof(r.jobs[0]));
+		memcpy(r.jobs, kept, kept_count * sizeof(kept[0]));
+		r.job_count += kept_count;
+	}
+	cr_assert_eq(r.job_count, 8, "as many blocks as the lead allows, not %zu", r.job_count);
+	cr_assert_eq(head_height(&r), 0);
+	write_all(&r);
+	for (int i = 0; i < 10; i++)
+		advance(&r, 200);
+	cr_assert_eq(account_at(&r, head_height(&r), &r.alice_address).nonce, 30, "and then it catches up");
+	rig_end(&r);
+}
+
+Test(node, proof_leads_to_the_newest_root)
+{
+	struct rig r;
+	struct rpc_node_backend backend;
+	struct rpc_account account;
+	struct rpc_proof proof = { 0 };
+	struct rpc_block block;
+	struct bytes value;
+	struct hash key;
+	uint64_t height;
+
+	rig_make(&r, false);
+	send(&r, 0, 1, 5);
+	write_all(&r);
+	/* A candidate is under way: the proof must not show it. */
+	r.now_ms += 200;
+	send(&r, 1, 1, 7);
+	node_on_tick(r.node);
+	cr_assert_eq(r.job_count, 1);
+	backend = node_rpc_backend(r.node);
+	cr_assert_eq(backend.ops->prove(backend.ctx, &bob, NULL, 0, &height, &account, &proof, NULL, NULL, NULL), OK);
+	cr_assert_eq(height, 1);
+	cr_assert_eq(account.balance.n.limbs[0], 5 * GWEI);
+	block = block_at(&r, 1);
+	keccak256(&key, addr_bytes(&bob));
+	cr_assert_eq(tree_proof_check(&block.header.state_root, &key, proof.nodes, proof.count, &value, NULL), OK);
+	cr_assert_gt(value.size, 0);
+	rpc_proof_clear(&proof);
+	rpc_block_clear(&block);
+	/* And the candidate is not harmed by it. */
+	write_all(&r);
+	cr_assert_eq(account_at(&r, 2, &bob).balance.n.limbs[0], 12 * GWEI);
+	cr_assert_eq(r.stopped.code, 0, "%s", r.stopped.message);
+	rig_end(&r);
+}
+
+Test(node, winds_down_with_everything_written_and_wakes_there)
+{
+	struct rig r;
+
+	rig_make(&r, true);
+	for (uint64_t i = 0; i < 5; i++) {
+		send(&r, i, 1, 1);
+		advance(&r, 200);
+	}
+	for (int i = 0; !node_wind_down(r.node); i++) {
+		cr_assert_lt(i, 10);
+		write_some(&r);
+	}
+	cr_assert_eq(head_height(&r), 5);
+	rig_close(&r);
+	rig_open(&r);
+	cr_assert_eq(r.report.tip_height, 5);
+	cr_assert_eq(r.report.flushed_height, 5, "the last act is a flush");
+	cr_assert_eq(r.report.replayed_count, 0);
+	cr_assert_eq(account_at(&r, 5, &bob).balance.n.limbs[0], 5 * GWEI);
+	rig_end(&r);
+}
+
+/* Killed at every point between a transaction and its block, it wakes with what was
+ * shown, and never with another block where it had signed one. */
+Test(node, restart_at_every_step_keeps_its_word)
+{
+	struct rig r;
+	struct hash signed_hash, again;
+
+	rig_make(&r, true);
+	send(&r, 0, 1, 5);
+	cr_assert_eq(r.job_count, 1);
+	/* The record is durable, its block is not committed. */
+	cr_assert_eq(node_job_run(r.jobs[0], NULL), OK);
+	node_jobs_sync(r.jobs, 1);
+	rig_close(&r);
+	rig_open(&r);
+	cr_assert_eq(r.report.tip_height, 0);
+	/* Bound to that block, it makes it again without being asked to. */
+	r.now_ms += 60000;
+	write_all(&r);
+	cr_assert_eq(r.stopped.code, 0, "%s", r.stopped.message);
+	cr_assert_eq(head_height(&r), 1);
+	cr_assert_eq(account_at(&r, 1, &bob).balance.n.limbs[0], 5 * GWEI, "the very block that it had signed");
+	signed_hash = hash_at(&r, 1);
+
+	/* The commit is in the log, the batch is not. */
+	send(&r, 1, 1, 7);
+	advance(&r, 0);
+	r.now_ms += 200;
+	node_on_tick(r.node);
+	write_some(&r);
+	cr_assert_eq(r.job_count, 1);
+	cr_assert_eq(node_job_run(r.jobs[0], NULL), OK);
+	node_jobs_sync(r.jobs, 1);
+	rig_close(&r);
+	rig_open(&r);
+	cr_assert_eq(r.report.tip_height, 2);
+	cr_assert_geq(r.report.replayed_count, 1);
+	cr_assert_eq(account_at(&r, 2, &bob).balance.n.limbs[0], 12 * GWEI);
+	again = hash_at(&r, 1);
+	cr_assert(hash_equal(&again, &signed_hash));
+	rig_end(&r);
+}
+
+Test(node, wrong_key_is_refused)
+{
+	struct rig r;
+	const struct node_io io = { &r, rig_now, rig_wake, rig_write, rig_publish, rig_stop };
+	struct node_config config;
+	struct node *other = NULL;
+	struct err err = { 0 };
+
+	rig_make(&r, false);
+	config = (struct node_config){
+		.genesis = &r.genesis,
+		.ecc = r.ecc,
+		.is_validator = true,
+		.validator_key = r.alice,
+		.pool = { 1000, MIB, 100, 100, r.genesis.params.base_fee_floor },
+	};
+	cr_assert_eq(node_new(&other, &config, r.store, &io, &err), NODE_E_VALIDATOR);
+	cr_assert(strstr(err.message, "not a validator"));
+	rig_end(&r);
+}
+
+Test(node, full_disk_refuses_transactions_and_says_so)
+{
+	struct rig r;
+	struct rpc_node_backend backend;
+	struct rpc_consensus_status status;
+	struct err full = { .code = STORE_E_WRITE, .message = "no space left on the device" }, err = { 0 };
+	struct tx *t;
+	uint64_t age;
+	bool is_stalled;
+
+	rig_make(&r, false);
+	backend = node_rpc_backend(r.node);
+	node_on_write_stall(r.node, true, &full);
+	t = transfer(&r, 0, 1, 1);
+	cr_assert_eq(submit(&r, t, &err), RPC_E_LIMIT);
+	cr_assert(strstr(err.message, "no space left"));
+	backend.ops->head_age(backend.ctx, &age, &is_stalled);
+	cr_assert(is_stalled);
+	backend.ops->consensus_status(backend.ctx, &status);
+	cr_assert(strstr(status.reason, "disk is full"));
+	free(status.members);
+	node_on_write_stall(r.node, false, NULL);
+	cr_assert_eq(submit(&r, t, &err), OK);
+	tx_unref(t);
+	write_all(&r);
+	cr_assert_eq(head_height(&r), 1);
+	rig_end(&r);
+}
