@@ -105,6 +105,7 @@ static void rig_open(struct rig *r)
 	};
 	struct err err = { 0 };
 
+	r->stopped = (struct err){ 0 };
 	cr_assert_eq(store_open(&r->store, &options, &r->genesis, &r->report, &err), OK, "%s", err.message);
 	cr_assert_eq(node_new(&r->node, &config, r->store, &io, &err), OK, "%s", err.message);
 }
