@@ -384,7 +384,8 @@ static int call(void *snapshot, uint64_t height, const struct rpc_call *c,
 	out->success = first < 0xfe;
 	out->reverted = first == 0xff;
 	out->gas_used = 21000;
-	buf_append(&out->output, c->data.data + out->reverted, c->data.size - out->reverted);
+	if (c->data.size)
+		buf_append(&out->output, c->data.data + out->reverted, c->data.size - out->reverted);
 	return OK;
 }
 
