@@ -75,7 +75,8 @@ void block_encode_sealed(struct buf *out, const struct block *b)
 
 static int limit_error(struct err *err, const char *what, size_t have, unsigned long long max)
 {
-	return ERR_SET(err, CHAIN_E_BLOCK_LIMIT, "block: %zu %s, %llu are allowed", have, what, max);
+	return ERR_SET(err, CHAIN_E_BLOCK_LIMIT, "block: %zu %s, %llu are allowed", have, what,
+		       max);
 }
 
 /* Reads one transaction of a block's list. */

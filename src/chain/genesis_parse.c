@@ -183,8 +183,8 @@ static void read_config(struct reader *r, const struct jval *root, struct chain_
 		read_fork(r, config, forks_past[i]);
 	for (size_t i = 0; forks_to_come[i]; i++)
 		if (read_fork(r, config, forks_to_come[i]))
-			fail(r, "config.%s names rules that this program lacks; osakaTime is the newest",
-			     forks_to_come[i]);
+			fail(r, "config.%s names rules that this program lacks; "
+			     "osakaTime is the newest", forks_to_come[i]);
 	for (size_t i = 0; i < ARRAY_COUNT(forks_here); i++) {
 		if (!read_fork(r, config, forks_here[i]))
 			continue;

@@ -55,7 +55,7 @@ struct view_change {
 	uint64_t prepared_view; /* below view */
 	struct hash prepared_hash;
 	struct certificate *prepares; /* the claim's proof; NULL without one, and when embedded */
-	struct buf block;             /* its sealed form; empty without a claim, and when embedded */
+	struct buf block;             /* its sealed form; empty when prepares is NULL */
 	struct signature signature;
 };
 

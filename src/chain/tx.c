@@ -115,7 +115,8 @@ static int read_legacy_v(struct tx *t, uint64_t v, struct err *err)
 	}
 	if (v < 37)
 		return ERR_SET(err, CHAIN_E_TX_SIGNATURE,
-			       "invalid transaction v, r, s values: v is %llu, neither 27, 28 nor that of a chain id",
+			       "invalid transaction v, r, s values: "
+			       "v is %llu, neither 27, 28 nor that of a chain id",
 			       (unsigned long long)v);
 	t->has_chain_id = true;
 	t->chain_id = (v - 35) / 2;
@@ -140,10 +141,12 @@ static int check_rs(const struct tx *t, struct err *err)
 
 	if (u256_is_zero(&r) || u256_compare(&r, &group_order) >= 0)
 		return ERR_SET(err, CHAIN_E_TX_SIGNATURE,
-			       "invalid transaction v, r, s values: r is zero or not below the group's order");
+			       "invalid transaction v, r, s values: "
+			       "r is zero or not below the group's order");
 	if (u256_is_zero(&s) || !ecc_s_is_low(t->sig.s))
 		return ERR_SET(err, CHAIN_E_TX_SIGNATURE,
-			       "invalid transaction v, r, s values: s is zero or in the upper half (EIP-2)");
+			       "invalid transaction v, r, s values: "
+			       "s is zero or in the upper half (EIP-2)");
 	return OK;
 }
 
@@ -177,7 +180,8 @@ int tx_decode(struct tx **out, struct bytes raw, size_t size_max, struct err *er
 
 	if (raw.size > size_max)
 		return ERR_SET(err, CHAIN_E_TX_SIZE,
-			       "oversized data: transaction size %zu, limit %zu", raw.size, size_max);
+			       "oversized data: transaction size %zu, limit %zu", raw.size,
+			       size_max);
 	if (raw.size == 0)
 		return ERR_SET(err, CHAIN_E_TX_FORMAT, "rlp: transaction: no bytes at all");
 	if (raw.data[0] >= 0xc0) {
@@ -383,7 +387,8 @@ static int check_gas(const struct tx *t, enum revision revision, struct err *err
 
 	if (revision >= REVISION_OSAKA && t->gas_limit > TX_GAS_LIMIT_MAX)
 		return ERR_SET(err, CHAIN_E_TX_VALUE,
-			       "transaction gas limit too high: %llu exceeds the maximum of %llu gas (EIP-7825)",
+			       "transaction gas limit too high: "
+			       "%llu exceeds the maximum of %llu gas (EIP-7825)",
 			       (unsigned long long)t->gas_limit,
 			       (unsigned long long)TX_GAS_LIMIT_MAX);
 	if (t->gas_limit < base)
@@ -391,7 +396,8 @@ static int check_gas(const struct tx *t, enum revision revision, struct err *err
 			       (unsigned long long)t->gas_limit, (unsigned long long)base);
 	if (t->gas_limit < floor)
 		return ERR_SET(err, CHAIN_E_TX_VALUE,
-			       "intrinsic gas too low: have %llu, want %llu (the floor for data, EIP-7623)",
+			       "intrinsic gas too low: have %llu, want %llu "
+			       "(the floor for data, EIP-7623)",
 			       (unsigned long long)t->gas_limit, (unsigned long long)floor);
 	return OK;
 }
@@ -420,7 +426,8 @@ int tx_check(const struct tx *t, const struct chain_params *params, struct err *
 			       u256_to_decimal(fee, &t->max_fee.n));
 	if (wei_mul_gas(&gas_cost, t->max_fee, t->gas_limit))
 		return ERR_SET(err, CHAIN_E_TX_VALUE,
-			       "insufficient funds for gas * price + value: gas * price needs more than 256 bits");
+			       "insufficient funds for gas * price + value: "
+			       "gas * price needs more than 256 bits");
 	return check_gas(t, params->revision, err);
 }
 

@@ -154,10 +154,24 @@ Test(block, decode_refuses_too_many_bytes)
 {
 	struct buf rlp = { 0 };
 	struct err err = { 0 };
-	struct block back;
+	struct block b, back;
+	size_t sealed, body;
 
 	memset(buf_extend(&rlp, BLOCK_SEALED_SIZE_MAX + 1), 0xc0, BLOCK_SEALED_SIZE_MAX + 1);
 	cr_assert_eq(block_decode_sealed(&back, buf_bytes(&rlp), &err), CHAIN_E_BLOCK_LIMIT);
+	/* The sealed form has room for the commitments, Ethereum's form has not. */
+	buf_reset(&rlp);
+	make_block(&b, 0);
+	sealed = rlp_list_open(&rlp);
+	body = rlp_list_open(&rlp);
+	memset(buf_extend(&rlp, BLOCK_SIZE_MAX), 0x80, BLOCK_SIZE_MAX);
+	rlp_list_close(&rlp, body);
+	commitments_encode(&rlp, &b.commitments);
+	rlp_list_close(&rlp, sealed);
+	cr_assert_lt(rlp.size, BLOCK_SEALED_SIZE_MAX);
+	cr_assert_eq(block_decode_sealed(&back, buf_bytes(&rlp), &err), CHAIN_E_BLOCK_LIMIT);
+	assert_message(&err, "8388612 bytes, 8388608 are allowed");
+	block_clear(&b);
 	buf_clear(&rlp);
 }
 

@@ -55,6 +55,8 @@ Test(fee, counts_further_seconds_as_empty)
 	for (int i = 0; i < 6; i++)
 		fee -= fee / 8;
 	cr_assert_eq(next(&p, 80000, 2000000, 7), fee);
+	/* Also after a second at the target, which changes nothing itself. */
+	cr_assert_eq(next(&p, 80000, 1000000, 2), 70000);
 }
 
 Test(fee, never_falls_below_the_floor)

@@ -140,8 +140,15 @@ Test(genesis, parse_drops_accounts_that_hold_nothing)
 
 Test(genesis, parse_refuses_what_is_no_genesis)
 {
+	struct err err = { 0 };
+	struct genesis g;
+
 	refuse("", "genesis");
 	refuse("{", "genesis");
+	/* Too long a file is not even looked at. */
+	cr_assert_eq(genesis_parse(&g, bytes_of("{}", LIMIT_GENESIS_SIZE + 1), &err),
+		     CHAIN_E_GENESIS);
+	assert_message(&err, "268435457 bytes, 268435456 are allowed");
 	refuse("[]", "the file must be an object");
 	refuse("{}", "config is missing");
 	refuse("{\"config\":[]}", "config must be an object");
