@@ -52,13 +52,13 @@ struct rpc_block {
 	size_t withdrawal_count;
 	size_t tx_count;
 	struct buf certificate;      /* RLP of chain/certificate.h; empty for genesis */
-	uint64_t size;
+	uint64_t size;               /* of Ethereum's form, bytes */
 };
 void rpc_block_clear(struct rpc_block *b);
 
 /* A mined transaction with everything a reply says of it. */
 struct rpc_tx {
-	struct tx *tx;               /* a reference */
+	struct tx *tx;               /* a reference; its sender is known */
 	struct receipt receipt;
 	uint64_t height;
 	uint32_t index;
@@ -142,7 +142,7 @@ struct rpc_consensus_status {
 	uint64_t height;             /* being agreed on */
 	uint64_t view;
 	const char *phase;           /* "idle", "proposing", "preparing", "committing", "view-change" */
-	const char *reason;          /* one sentence for an operator */
+	const char *reason;          /* one sentence for an operator; both are copied at once */
 	bool has_timeout;
 	uint64_t timeout_ms_left;
 	struct addr proposer;
@@ -167,8 +167,10 @@ struct rpc_node_ops {
 	struct tx *(*pool_get)(void *ctx, const struct hash *hash);
 	uint64_t (*pool_next_nonce)(void *ctx, const struct addr *sender);
 	void (*pool_stats)(void *ctx, struct rpc_pool_stats *out);
+	/* By sender and, within one, by nonce; `fn` may take references. */
 	void (*pool_each)(void *ctx, rpc_pool_tx_fn fn, void *arg);
-	/* Account and proofs at the newest committed block, whose height comes back too. */
+	/* Account and proofs at the newest committed block, whose height comes back too;
+	 * an account that does not exist is all zeros. `slot_proofs` come zeroed. */
 	int (*prove)(void *ctx, const struct addr *address, const struct hash slots[], size_t slot_count,
 		     uint64_t *height, struct rpc_account *account, struct rpc_proof *account_proof,
 		     struct u256 values[], struct rpc_proof slot_proofs[], struct err *err);

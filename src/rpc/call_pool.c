@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "codec/hex.h"
 #include "rpc/forms.h"
 
 /* --- eth_sendRawTransaction: everything but the pool's own word is found out on
@@ -154,7 +153,7 @@ static void put_summary(struct jout *out, const struct tx *t)
 	struct buf text = { 0 };
 
 	buf_printf(&text, "%s: %s wei + %llu gas × %s wei",
-		   t->is_create ? "contract creation" : hex_data(to, addr_bytes(&t->to)),
+		   t->is_create ? "contract creation" : form_checksummed(to, &t->to),
 		   u256_to_decimal(value, &t->value.n), (unsigned long long)t->gas_limit,
 		   u256_to_decimal(price, &t->max_fee.n));
 	jout_string(out, buf_bytes(&text));
@@ -180,7 +179,7 @@ static int put_entries(struct rpc_item *i, struct jout *out, const char *key, bo
 		if (!list->only && (!sender || !addr_equal(sender, &t->sender))) {
 			if (sender)
 				jout_object_end(out);
-			jout_key(out, hex_data(name, addr_bytes(&t->sender)));
+			jout_key(out, form_checksummed(name, &t->sender));
 			jout_object(out);
 			sender = &t->sender;
 		}

@@ -14,6 +14,21 @@ void form_addr(struct jout *j, const struct addr *a)
 	jout_data(j, addr_bytes(a));
 }
 
+char *form_checksummed(char out[HEX_ADDR_SIZE], const struct addr *a)
+{
+	struct hash h;
+
+	hex_data(out, addr_bytes(a));
+	keccak256(&h, bytes_of(out + 2, 40));
+	for (int k = 0; k < 40; k++) {
+		int nibble = h.bytes[k / 2] >> (k % 2 ? 0 : 4) & 15;
+
+		if (out[2 + k] >= 'a' && nibble >= 8)
+			out[2 + k] = (char)(out[2 + k] - 'a' + 'A');
+	}
+	return out;
+}
+
 void form_u256(struct jout *j, const struct u256 *v)
 {
 	uint8_t be[32];

@@ -8,6 +8,7 @@
 #ifndef WEFT_RPC_FORMS_H
 #define WEFT_RPC_FORMS_H
 
+#include "codec/hex.h"
 #include "json/json.h"
 #include "rpc/backend.h"
 
@@ -27,6 +28,11 @@ static inline struct form_place form_place_of(const struct rpc_block *b)
 
 void form_hash(struct jout *j, const struct hash *h);
 void form_addr(struct jout *j, const struct addr *a);
+
+/* An address with the capitals of EIP-55, NUL-terminated: where geth names
+ * accounts by it. */
+char *form_checksummed(char out[HEX_ADDR_SIZE], const struct addr *a);
+
 void form_u256(struct jout *j, const struct u256 *v);
 void form_wei(struct jout *j, struct wei v);
 

@@ -461,6 +461,8 @@ static int read_call(struct rpc_args *args, struct rpc_call *out, const struct j
 
 /* --- all of them --- */
 
+#define PARAM_NAME_MAX 15
+
 static int read_overrides(const struct jval *v, struct err *err)
 {
 	if (jval_kind(v) != JVAL_OBJECT)
@@ -471,24 +473,24 @@ static int read_overrides(const struct jval *v, struct err *err)
 }
 
 static int read_arg(struct rpc_args *args, struct rpc_arg *out, enum rpc_arg_kind kind,
-		    const struct jval *v, uint64_t chain_id, struct err *err)
+		    const char *name, const struct jval *v, uint64_t chain_id, struct err *err)
 {
 	int code;
 
 	switch (kind) {
 	case RPC_ARG_ADDRESS:
-		return read_fixed(out->address.bytes, 20, v, "address", err);
+		return read_fixed(out->address.bytes, 20, v, name, err);
 	case RPC_ARG_HASH:
-		return read_fixed(out->hash.bytes, 32, v, "hash", err);
+		return read_fixed(out->hash.bytes, 32, v, name, err);
 	case RPC_ARG_DATA:
-		code = read_data(&args->bytes[0], v, "data", err);
+		code = read_data(&args->bytes[0], v, name, err);
 		out->data = buf_bytes(&args->bytes[0]);
 		return code;
 	case RPC_ARG_QUANTITY:
-		return read_quantity(&out->quantity, v, "quantity", err);
+		return read_quantity(&out->quantity, v, name, err);
 	case RPC_ARG_BOOL:
 		if (jval_kind(v) != JVAL_BOOL)
-			return want_kind(err, "a boolean", "bool", v);
+			return want_kind(err, "a boolean", name, v);
 		out->flag = jval_bool(v);
 		return OK;
 	case RPC_ARG_NUMBER:
@@ -524,16 +526,19 @@ int rpc_args_read(struct rpc_args *args, const char *shape, const struct jval *p
 	while (rpc_shape_next(&shape, &param)) {
 		const struct jval *v = jval_at(params, args->count);
 		struct rpc_arg *arg = &args->at[args->count];
+		char name[PARAM_NAME_MAX + 1];
 		int code;
 
-		CHECK(args->count < RPC_ARG_MAX);
+		CHECK(args->count < RPC_ARG_MAX && param.name.size <= PARAM_NAME_MAX);
+		memcpy(name, param.name.data, param.name.size);
+		name[param.name.size] = '\0';
 		memset(arg, 0, sizeof(*arg)); /* a block that is left out is the newest */
 		arg->is_present = v && jval_kind(v) != JVAL_NULL;
 		if (!arg->is_present && !param.is_optional)
-			return ERR_SET(err, RPC_E_PARAMS, "missing value for required argument %zu (%.*s)",
-				       args->count, (int)param.name.size, (const char *)param.name.data);
+			return ERR_SET(err, RPC_E_PARAMS, "missing value for required argument %zu (%s)",
+				       args->count, name);
 		if (arg->is_present) {
-			code = read_arg(args, arg, param.kind, v, chain_id, err);
+			code = read_arg(args, arg, param.kind, name, v, chain_id, err);
 			if (code != OK)
 				return err_prefix(err, code, "invalid argument %zu", args->count);
 		}

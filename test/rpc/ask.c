@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "codec/hex.h"
+#include "rpc/forms.h"
 
 struct asker asker_open(void)
 {
@@ -35,6 +35,7 @@ static size_t put_word(const struct asker *a, struct buf *out, const char *word)
 {
 	const struct fake_block *blocks = a->fake->blocks;
 	struct addr contract = fake_contract();
+	char text[HEX_ADDR_SIZE];
 
 	switch (word[0]) {
 	case 'B':
@@ -48,6 +49,12 @@ static size_t put_word(const struct asker *a, struct buf *out, const char *word)
 		return 1;
 	case 'C':
 		put_hex(out, addr_bytes(&contract));
+		return 1;
+	case 'E':
+		buf_append_bytes(out, bytes_of_str(form_checksummed(text, &a->fake->sender)));
+		return 1;
+	case 'F':
+		buf_append_bytes(out, bytes_of_str(form_checksummed(text, &contract)));
 		return 1;
 	case 'P':
 		put_hex(out, a->fresh->raw);

@@ -2,8 +2,8 @@
  * ask - one question a test: a fresh fake node, and words for what it is asked.
  *
  * In bodies and expectations: $B3 is block 3's hash, $T12 the hash of block 1's
- * transaction 2, $S the sender's address, $C the contract's, $P the bytes of a
- * fresh transfer, $Q its hash.
+ * transaction 2, $S the sender's address, $C the contract's, $E and $F
+ * these with EIP-55's capitals, $P the bytes of a fresh transfer, $Q its hash.
  */
 #ifndef WEFT_TEST_RPC_ASK_H
 #define WEFT_TEST_RPC_ASK_H

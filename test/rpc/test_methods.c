@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "codec/hex.h"
 #include "crypto/keccak.h"
+#include "rpc/forms.h"
 #include "rpc/methods.h"
 
 /* --- one line a question: what the result, or a value in it, is as JSON --- */
@@ -341,11 +342,11 @@ Test(rpc, sends_and_shows_what_waits)
 		{ "eth_getTransactionCount", "[\"$S\",\"pending\"]", NULL, "\"0x8\"" },
 		{ "eth_getTransactionCount", "[\"$S\",\"latest\"]", NULL, "\"0x7\"" },
 		{ "txpool_status", NULL, NULL, "{\"pending\":\"0x1\",\"queued\":\"0x0\"}" },
-		{ "txpool_content", NULL, "pending.$S.7.hash", "\"$Q\"" },
+		{ "txpool_content", NULL, "pending.$E.7.hash", "\"$Q\"" },
 		{ "txpool_contentFrom", "[\"$S\"]", "pending.7.hash", "\"$Q\"" },
 		{ "txpool_contentFrom", "[\"$C\"]", NULL, "{\"pending\":{},\"queued\":{}}" },
 		{ "txpool_inspect", NULL, NULL,
-		  "{\"pending\":{\"$S\":{\"7\":\"$C: 1007 wei + 21000 gas × 3000000000 wei\"}},\"queued\":{}}" },
+		  "{\"pending\":{\"$E\":{\"7\":\"$F: 1007 wei + 21000 gas × 3000000000 wei\"}},\"queued\":{}}" },
 	};
 
 	check_all(&a, before, ARRAY_COUNT(before));
@@ -422,6 +423,24 @@ Test(rpc, commitments_hash_to_extra_data)
 	asker_close(&a);
 }
 
+/* EIP-55's own examples. */
+Test(rpc, writes_address_with_checksum)
+{
+	static const char *const vectors[] = {
+		"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+		"0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB", "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb",
+		"0x52908400098527886E0F7030069857D2E4169EE7", "0xde709f2102306220921060314715629080e2fb77",
+	};
+
+	for (size_t k = 0; k < ARRAY_COUNT(vectors); k++) {
+		char text[HEX_ADDR_SIZE];
+		struct addr a;
+
+		cr_assert(hex_parse_fixed(a.bytes, sizeof(a.bytes), bytes_of_str(vectors[k])));
+		cr_expect_str_eq(form_checksummed(text, &a), vectors[k]);
+	}
+}
+
 /* --- what is refused --- */
 
 struct refusal {
@@ -475,7 +494,7 @@ static const struct refusal refusals[] = {
 	{ "eth_getProof", "[\"$S\",[],\"0x9\"]", -32000, "header not found" },
 	{ "eth_getBlockByNumber", "[\"$B1\"]", -32602, "invalid argument 0: hex number" },
 	{ "eth_getBlockByNumber", "[\"latest\",\"true\"]", -32602,
-	  "invalid argument 1: want a boolean for bool, not a string" },
+	  "invalid argument 1: want a boolean for full, not a string" },
 	{ "eth_getBlockByHash", "[\"latest\"]", -32602, "invalid argument 0: hex string without 0x prefix" },
 	{ "eth_getBlockByHash", "[1]", -32602, "invalid argument 0: want a string for block hash" },
 	{ "eth_getTransactionReceipt", "[\"0x1\"]", -32602, "invalid argument 0: hex string has length 1" },
@@ -497,6 +516,7 @@ static const struct refusal refusals[] = {
 	{ "eth_call", "[{\"to\":\"$C\",\"data\":\"0xff\"}]", 3, "execution reverted" },
 	{ "eth_estimateGas", "[{\"to\":\"$C\",\"data\":\"0xff01\"}]", 3, "execution reverted" },
 	{ "eth_estimateGas", "[{\"to\":\"$C\",\"data\":\"0xfe\"}]", -32000, "gas required exceeds allowance" },
+	{ "eth_feeHistory", "[\"x\"]", -32602, "invalid argument 0: hex string without 0x prefix for count" },
 	{ "eth_feeHistory", "[\"0x1\",\"latest\",[-1]]", -32602, "invalid argument 2: invalid reward percentile" },
 	{ "eth_feeHistory", "[\"0x1\",\"latest\",[100.5]]", -32602, "invalid argument 2: invalid reward percentile" },
 	{ "eth_feeHistory", "[\"0x1\",\"latest\",[20,10]]", -32602, "invalid argument 2: invalid reward percentile" },
@@ -606,6 +626,30 @@ Test(rpc, tells_of_broken_medium)
 		cr_expect_eq(error_code(&a), -32603, "%s", questions[k][0]);
 		cr_expect_str_eq(error_message(&a), "the disk failed");
 	}
+	asker_close(&a);
+}
+
+Test(rpc, tells_of_validators_not_known)
+{
+	struct asker a = asker_open();
+
+	a.fake->blocks[3].block.commitments.validators_hash.bytes[0] ^= 1;
+	cr_expect(!ask(&a, "weft_validators", NULL));
+	cr_expect_eq(error_code(&a), -32000);
+	cr_expect_str_eq(error_message(&a), "the validator set of block 3 is not known here");
+	cr_expect(!ask(&a, "weft_getCertificate", NULL));
+	cr_expect_eq(error_code(&a), -32000);
+	asker_close(&a);
+}
+
+Test(rpc, tells_of_broken_certificate)
+{
+	struct asker a = asker_open();
+
+	a.fake->blocks[3].certificate.data[0] ^= 1;
+	cr_expect(!ask(&a, "weft_getCertificate", NULL));
+	cr_expect_eq(error_code(&a), -32603);
+	cr_expect_eq(strncmp(error_message(&a), "the certificate of block 3: ", 28), 0);
 	asker_close(&a);
 }
 
