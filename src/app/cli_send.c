@@ -1,0 +1,299 @@
+/*
+ * weft send - a transfer: asks the node for what is not given, signs here, sends.
+ */
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/cli.h"
+#include "app/password.h"
+#include "base/check.h"
+#include "chain/tx.h"
+#include "codec/hex.h"
+#include "io/clock.h"
+#include "keystore/keystore.h"
+
+#define POLL_US 5000
+
+struct transfer {
+	struct tx tx;       /* unsigned */
+	struct addr from;
+	struct buf data;
+};
+
+/* --- what is sent --- */
+
+static int parse_fee(struct wei *out, const char *text, const char *option, struct err *err)
+{
+	int code = cli_parse_amount(&out->n, text, err);
+
+	return code == OK ? OK : err_prefix(err, code, "--%s", option);
+}
+
+/* Options that contradict the type. */
+static int check_options(const struct cli_options *o, struct err *err)
+{
+	if (!o->from || !o->to || !o->value)
+		return ERR_SET(err, APP_E_USAGE, "give --from, --to and --value");
+	if (o->type == TX_DYNAMIC_FEE && o->gas_price)
+		return ERR_SET(err, APP_E_USAGE, "--gas-price goes with --type 0 or 1; type 2 has --max-fee");
+	if (o->type != TX_DYNAMIC_FEE && (o->max_fee || o->priority_fee))
+		return ERR_SET(err, APP_E_USAGE, "--max-fee and --priority-fee go with --type 2");
+	return OK;
+}
+
+static int read_options(struct cli *c, struct transfer *t, struct err *err)
+{
+	const struct cli_options *o = &c->options;
+	int code = check_options(o, err);
+
+	if (code == OK)
+		code = cli_parse_address(&t->from, o->from, err);
+	if (code == OK)
+		code = cli_parse_address(&t->tx.to, o->to, err);
+	if (code == OK)
+		code = cli_parse_amount(&t->tx.value.n, o->value, err);
+	if (code == OK && o->data && !hex_parse_data(&t->data, bytes_of_str(o->data), LIMIT_TX_SIZE))
+		code = ERR_SET(err, APP_E_REFUSED, "--data is no data: 0x and an even number of hex digits, "
+			       "at most %llu bytes", LIMIT_TX_SIZE);
+	t->tx.type = (enum tx_type)o->type;
+	t->tx.has_chain_id = true;
+	t->tx.data = buf_bytes(&t->data);
+	return code;
+}
+
+/* Fees of type 2: twice the newest base fee leaves room for six rising seconds. */
+static int ask_dynamic_fee(struct cli *c, struct tx *t, struct err *err)
+{
+	const struct cli_options *o = &c->options;
+	const struct jval *block;
+	struct wei base;
+	int code = OK;
+
+	if (o->priority_fee)
+		code = parse_fee(&t->max_priority_fee, o->priority_fee, "priority-fee", err);
+	else
+		code = cli_call_number(c, &t->max_priority_fee.n, err, "eth_maxPriorityFeePerGas", "[]");
+	if (code != OK)
+		return code;
+	if (o->max_fee) {
+		code = parse_fee(&t->max_fee, o->max_fee, "max-fee", err);
+		if (code == OK && !o->priority_fee &&
+		    wei_compare(t->max_priority_fee, t->max_fee) > 0)
+			t->max_priority_fee = t->max_fee;
+		return code;
+	}
+	code = cli_call(c, &block, err, "eth_getBlockByNumber", "[\"latest\",false]");
+	if (code != OK)
+		return code;
+	if (!hex_parse_u256(&base.n, jval_string(jval_get(block, "baseFeePerGas"))))
+		return ERR_SET(err, RPC_CLIENT_E_REPLY, "the node names no base fee: use --type 0");
+	if (wei_add(&base, base, base) || wei_add(&t->max_fee, base, t->max_priority_fee))
+		return ERR_SET(err, RPC_CLIENT_E_REPLY, "the node's base fee is absurd");
+	return OK;
+}
+
+static int ask_fee(struct cli *c, struct tx *t, struct err *err)
+{
+	int code;
+
+	if (t->type == TX_DYNAMIC_FEE)
+		return ask_dynamic_fee(c, t, err);
+	if (c->options.gas_price)
+		code = parse_fee(&t->max_fee, c->options.gas_price, "gas-price", err);
+	else
+		code = cli_call_number(c, &t->max_fee.n, err, "eth_gasPrice", "[]");
+	t->max_priority_fee = t->max_fee;
+	return code;
+}
+
+static int ask_gas(struct cli *c, struct transfer *t, struct err *err)
+{
+	char from[HEX_ADDR_SIZE], to[HEX_ADDR_SIZE], value[HEX_U256_SIZE];
+	struct buf data = { 0 };
+	int code;
+
+	if (c->options.gas)
+		return cli_parse_number(&t->tx.gas_limit, c->options.gas, "gas limit", err);
+	hex_format_u256(value, &t->tx.value.n);
+	hex_encode((char *)buf_extend(&data, 2 * t->data.size + 1), buf_bytes(&t->data));
+	data.data[2 * t->data.size] = '\0';
+	code = cli_call_u64(c, &t->tx.gas_limit, err, "eth_estimateGas",
+			    "[{\"from\":\"%s\",\"to\":\"%s\",\"value\":\"%s\",\"data\":\"0x%s\"}]",
+			    hex_data(from, addr_bytes(&t->from)), hex_data(to, addr_bytes(&t->tx.to)),
+			    value, (const char *)data.data);
+	buf_clear(&data);
+	return code;
+}
+
+/* Chain id, nonce, fees and gas, as far as they are not given. */
+static int complete(struct cli *c, struct transfer *t, struct err *err)
+{
+	char from[HEX_ADDR_SIZE];
+	int code = cli_call_u64(c, &t->tx.chain_id, err, "eth_chainId", "[]");
+
+	if (code == OK && c->options.nonce)
+		code = cli_parse_number(&t->tx.nonce, c->options.nonce, "nonce", err);
+	else if (code == OK)
+		code = cli_call_u64(c, &t->tx.nonce, err, "eth_getTransactionCount",
+				    "[\"%s\",\"pending\"]", hex_data(from, addr_bytes(&t->from)));
+	if (code == OK)
+		code = ask_fee(c, &t->tx, err);
+	return code == OK ? ask_gas(c, t, err) : code;
+}
+
+/* --- signing and sending --- */
+
+static int unlock(struct cli *c, const struct ecc *e, const struct addr *from,
+		  struct secret_key *key, struct err *err)
+{
+	char text[CLI_ADDRESS_SIZE], prompt[80];
+	struct buf file = { 0 }, password = { 0 };
+	struct public_key public_key;
+	struct addr address;
+	int code = keystore_find(c->keystore, from, &file, err);
+
+	snprintf(prompt, sizeof(prompt), "Password of %s: ", cli_format_address(text, from));
+	if (code == OK)
+		code = password_read(&password, c->options.password_file, prompt, false, err);
+	if (code == OK)
+		code = keystore_decrypt(e, key, buf_bytes(&file), buf_bytes(&password), err);
+	if (code == OK)
+		code = ecc_public_key(e, &public_key, key, err);
+	if (code == OK) {
+		ecc_address(&address, &public_key);
+		if (!addr_equal(&address, from))
+			code = ERR_SET(err, KEYSTORE_E_ADDRESS, "the keystore's file of %s holds another key",
+				       text);
+	}
+	password_clear(&password);
+	buf_clear(&file);
+	return code;
+}
+
+static int sign(struct cli *c, struct transfer *t, struct tx **out, struct err *err)
+{
+	struct ecc *e = cli_ecc();
+	struct secret_key key;
+	int code = unlock(c, e, &t->from, &key, err);
+
+	if (code == OK)
+		code = tx_sign(out, e, &t->tx, &key, err);
+	crypto_wipe(&key, sizeof(key));
+	ecc_free(e);
+	return code;
+}
+
+static int submit(struct cli *c, const struct tx *t, struct err *err)
+{
+	const struct jval *result;
+	struct buf raw = { 0 };
+	int code;
+
+	hex_encode((char *)buf_extend(&raw, 2 * t->raw.size + 1), t->raw);
+	raw.data[2 * t->raw.size] = '\0';
+	code = cli_call(c, &result, err, "eth_sendRawTransaction", "[\"0x%s\"]", (const char *)raw.data);
+	buf_clear(&raw);
+	return code;
+}
+
+/* Polls for the receipt; a block is final once it can be read. */
+static int await(struct cli *c, const char *hash, uint64_t start_us, bool *is_failed, struct err *err)
+{
+	uint64_t deadline_us = start_us + c->options.timeout * 1000000, block, gas, status;
+	const struct jval *receipt;
+	double final_ms;
+	char text[64];
+	int code;
+
+	do {
+		code = cli_call(c, &receipt, err, "eth_getTransactionReceipt", "[\"%s\"]", hash);
+		if (code != OK)
+			return code;
+		if (jval_kind(receipt) == JVAL_OBJECT)
+			break;
+		if (io_monotonic_us() > deadline_us)
+			return ERR_SET(err, IO_E_TIMEOUT, "sent, but not in a block after %" PRIu64 " s: look "
+				       "later with weft tx %s", c->options.timeout, hash);
+		usleep(POLL_US);
+	} while (true);
+	final_ms = (double)(io_monotonic_us() - start_us) / 1e3;
+	if (!hex_parse_u64(&block, jval_string(jval_get(receipt, "blockNumber"))) ||
+	    !hex_parse_u64(&gas, jval_string(jval_get(receipt, "gasUsed"))) ||
+	    !hex_parse_u64(&status, jval_string(jval_get(receipt, "status"))))
+		return ERR_SET(err, RPC_CLIENT_E_REPLY, "the receipt lacks its block, gas or status");
+	cli_put_number(c, "blockNumber", "block", block);
+	cli_put_number(c, "gasUsed", "gas used", gas);
+	snprintf(text, sizeof(text), "%.1f ms", final_ms);
+	if (c->options.json) {
+		jout_key(&c->json, "finalAfterMs");
+		jout_real(&c->json, final_ms);
+	} else {
+		cli_put_text(c, NULL, "final after", text);
+	}
+	cli_put_text(c, "status", "status", status ? "success" : "failed");
+	*is_failed = status == 0;
+	return OK;
+}
+
+static int run_send(struct cli *c, struct err *err)
+{
+	char hash[HEX_HASH_SIZE], text[CLI_ADDRESS_SIZE], amount[CLI_AMOUNT_SIZE];
+	struct transfer t = { 0 };
+	struct tx *signed_tx = NULL;
+	uint64_t start_us = 0;
+	bool is_failed = false;
+	int code = read_options(c, &t, err);
+
+	if (code == OK)
+		code = complete(c, &t, err);
+	if (code == OK)
+		code = sign(c, &t, &signed_tx, err);
+	if (code == OK) {
+		start_us = io_monotonic_us();
+		code = submit(c, signed_tx, err);
+	}
+	if (code == OK) {
+		hex_data(hash, hash_bytes(&signed_tx->hash));
+		cli_put_text(c, "hash", "transaction", hash);
+		cli_put_text(c, "from", "from", cli_format_address(text, &t.from));
+		cli_put_text(c, "to", "to", cli_format_address(text, &t.tx.to));
+		cli_format_amount(amount, &t.tx.value.n);
+		snprintf(amount + strlen(amount), sizeof(amount) - strlen(amount), " WEFT");
+		cli_put_text(c, "value", "value", amount);
+		cli_put_number(c, "nonce", "nonce", t.tx.nonce);
+		fflush(stdout);
+	}
+	if (code == OK && c->options.wait)
+		code = await(c, hash, start_us, &is_failed, err);
+	if (code == OK && is_failed)
+		fprintf(stderr, "weft send: the transaction is in the block and failed\n");
+	c->is_failed = is_failed;
+	tx_unref(signed_tx);
+	buf_clear(&t.data);
+	return code;
+}
+
+static const struct option send_options[] = {
+	{ "from", OPTION_TEXT, CLI_AT(from), "ADDRESS", "who pays; its key is in the keystore" },
+	{ "to", OPTION_TEXT, CLI_AT(to), "ADDRESS", "who gets it" },
+	{ "value", OPTION_TEXT, CLI_AT(value), "AMOUNT", "how much" },
+	{ "wait", OPTION_FLAG, CLI_AT(wait), NULL, "wait for the block and show it" },
+	{ "timeout", OPTION_NUMBER, CLI_AT(timeout), "S", "how long to wait", 1, 86400 },
+	{ "type", OPTION_NUMBER, CLI_AT(type), "0|1|2", "legacy, EIP-2930 or EIP-1559", 0, 2 },
+	{ "gas-price", OPTION_TEXT, CLI_AT(gas_price), "AMOUNT", "types 0 and 1: for a unit of gas" },
+	{ "max-fee", OPTION_TEXT, CLI_AT(max_fee), "AMOUNT", "type 2: at most, for a unit of gas" },
+	{ "priority-fee", OPTION_TEXT, CLI_AT(priority_fee), "AMOUNT", "type 2: of it, to the proposer" },
+	{ "nonce", OPTION_TEXT, CLI_AT(nonce), "N", "instead of the next one" },
+	{ "gas", OPTION_TEXT, CLI_AT(gas), "N", "gas limit, instead of the node's estimate" },
+	{ "data", OPTION_TEXT, CLI_AT(data), "0x...", "call data" },
+	CLI_OPTIONS_KEYS, CLI_OPTION_PASSWORD, CLI_OPTION_RPC, CLI_OPTION_JSON, CLI_OPTION_HELP,
+};
+
+const struct cli_command cli_send = {
+	"send", "", "transfer coins",
+	"AMOUNT is in WEFT (1.5), or says its unit (100gwei, 5wei). What is not given is\n"
+	"asked from the node. The transaction is signed here; the key never leaves.\n",
+	send_options, ARRAY_COUNT(send_options), 0, 0, run_send };
