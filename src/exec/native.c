@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "chain/tx.h"
+#include "codec/hex.h"
 #include "exec/native_table.h"
 
 /* A genesis with more than this could make a sum of balances overflow. */
@@ -67,6 +68,7 @@ static int write_native(struct overlay *overlay, const struct native_contract *c
 static int check_alloc(const struct genesis *g, struct err *err)
 {
 	struct wei supply = wei_of(0);
+	char text[HEX_ADDR_SIZE];
 
 	for (size_t i = 0; i < g->account_count; i++) {
 		const struct genesis_account *a = &g->accounts[i];
@@ -80,6 +82,11 @@ static int check_alloc(const struct genesis *g, struct err *err)
 		if (wei_add(&supply, supply, a->balance) || wei_compare(supply, SUPPLY_LIMIT) >= 0)
 			return ERR_SET(err, CHAIN_E_GENESIS,
 				       "genesis: the balances of alloc add up to 2^255 wei or more");
+		if (a->slot_count && a->nonce == 0 && a->code.size == 0 && u256_is_zero(&a->balance.n))
+			return ERR_SET(err, CHAIN_E_GENESIS,
+				       "genesis: account %s of alloc has storage but is empty "
+				       "(EIP-161): give it code, a balance or a nonce",
+				       hex_data(text, addr_bytes(&a->address)));
 	}
 	return OK;
 }

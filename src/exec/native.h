@@ -62,8 +62,8 @@ extern const struct addr native_validators_address;
 
 /* Writes the state of a chain before its first block, alloc and native contracts,
  * into an overlay above nothing. CHAIN_E_GENESIS if alloc names a native
- * contract's address, or holds 2^255 wei or more in all, so that no sum of
- * balances can overflow later. */
+ * contract's address, gives storage to an account that is empty otherwise, or
+ * holds 2^255 wei or more in all, so that no sum of balances can overflow later. */
 int native_genesis_state(struct overlay *overlay, const struct genesis *g, struct err *err);
 
 #endif
