@@ -190,8 +190,13 @@ int call_estimate_gas(struct rpc_item *i, struct jout *out, struct err *err)
 						err);
 	if (code == OK)
 		jout_quantity(out, gas);
-	else if (code == RPC_E_REVERTED && run_call(i, height, &result, err) == OK)
-		code = ERR_SET(err, RPC_E_REVERTED, "execution reverted at every gas limit tried");
+	if (code == RPC_E_REVERTED) {
+		/* Once more, for what it reverted with. */
+		code = run_call(i, height, &result, err);
+		if (code == OK)
+			code = ERR_SET(err, RPC_E_REVERTED,
+				       "execution reverted at every gas limit tried");
+	}
 	buf_clear(&result.output);
 	return code;
 }

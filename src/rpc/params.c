@@ -390,7 +390,7 @@ static int put_access_entry(struct buf *out, const struct jval *v, size_t *left,
 static int read_access_list(struct rpc_args *args, struct rpc_call *out, const struct jval *v,
 			    struct err *err)
 {
-	size_t left = RPC_ACCESS_MAX + 1;
+	size_t left = RPC_ACCESS_MAX;
 
 	if (jval_kind(v) != JVAL_ARRAY)
 		return want_kind(err, "an array", "accessList", v);

@@ -296,6 +296,9 @@ Test(rpc, hands_call_fields_on)
 	cr_expect(c->has_fee && wei_compare(c->max_fee, wei_of(7)) == 0);
 	cr_expect_eq(wei_compare(c->value, wei_of(9)), 0);
 	cr_expect_eq(c->access_list.size, (1 + 21 + 1 + 33) + (1 + 21 + 1));
+	ask(&a, "eth_call", "[{\"to\":\"$C\",\"value\":5,\"gas\":30000,\"maxFeePerGas\":8}]");
+	cr_expect(wei_compare(c->value, wei_of(5)) == 0 && c->gas == 30000);
+	cr_expect(c->has_fee && wei_compare(c->max_fee, wei_of(8)) == 0);
 	ask(&a, "eth_call", "[{\"to\":null,\"data\":\"0x00\"}]");
 	cr_expect(c->is_create && !c->has_gas && !c->has_fee);
 	cr_expect_eq(error_code(&a), -32000);
@@ -351,6 +354,33 @@ Test(rpc, sends_and_shows_what_waits)
 
 	check_all(&a, before, ARRAY_COUNT(before));
 	check_all(&a, after, ARRAY_COUNT(after));
+	asker_close(&a);
+}
+
+/* Senders one after another, each with what is pending and what waits behind a gap. */
+Test(rpc, groups_what_waits_by_sender)
+{
+	struct asker a = asker_open();
+	struct fake *f = a.fake;
+	static const struct expectation e[] = {
+		{ "txpool_content", NULL, "pending.$E.7.nonce", "\"0x7\"" },
+		{ "txpool_content", NULL, "pending.$E.8.nonce", "\"0x8\"" },
+		{ "txpool_content", NULL, "pending.$F.9.nonce", "\"0x9\"" },
+		{ "txpool_content", NULL, "queued.$F.10.from", "\"$C\"" },
+		{ "txpool_content", NULL, "queued.$E", "(absent)" },
+		{ "txpool_contentFrom", "[\"$C\"]", "pending.9.nonce", "\"0x9\"" },
+		{ "txpool_contentFrom", "[\"$C\"]", "pending.7", "(absent)" },
+		{ "txpool_inspect", NULL, "queued.$F.12", "\"$F: 1012 wei + 21000 gas × 3000000000 wei\"" },
+	};
+
+	for (uint64_t nonce = 7; nonce < 13; nonce++) {
+		struct tx *t = fake_transfer(f, TX_LEGACY, nonce);
+
+		if (nonce >= 9)
+			t->sender = fake_contract();
+		f->pool[f->pool_count++] = t;
+	}
+	check_all(&a, e, ARRAY_COUNT(e));
 	asker_close(&a);
 }
 
@@ -516,6 +546,24 @@ static const struct refusal refusals[] = {
 	{ "eth_call", "[{\"to\":\"$C\",\"data\":\"0xff\"}]", 3, "execution reverted" },
 	{ "eth_estimateGas", "[{\"to\":\"$C\",\"data\":\"0xff01\"}]", 3, "execution reverted" },
 	{ "eth_estimateGas", "[{\"to\":\"$C\",\"data\":\"0xfe\"}]", -32000, "gas required exceeds allowance" },
+	{ "eth_sendRawTransaction", "[\"0xzz\"]", -32602, "invalid argument 0: invalid hex string for data" },
+	{ "eth_getBalance", "[\"$S\",\"0x1g\"]", -32602, "invalid argument 1: invalid hex string for block number" },
+	{ "eth_getStorageAt", "[\"$S\",5]", -32602, "invalid argument 1: want a string for storage key" },
+	{ "eth_call", "[{\"value\":\"1\"}]", -32602, "invalid argument 0: hex string without 0x prefix for value" },
+	{ "eth_call", "[{\"value\":\"0x1" ZEROS_32 "\"}]", -32602,
+	  "invalid argument 0: hex number > 256 bits for value" },
+	{ "eth_call", "[{\"value\":true}]", -32602, "invalid argument 0: want a hex string or an integer for value" },
+	{ "eth_call", "[{\"gas\":\"0x00\"}]", -32602, "invalid argument 0: hex number with leading zero digits for gas" },
+	{ "eth_call", "[{\"data\":7}]", -32602, "invalid argument 0: want a string for data" },
+	{ "eth_call", "[{\"accessList\":{}}]", -32602, "invalid argument 0: want an array for accessList" },
+	{ "eth_call", "[{\"accessList\":[{\"address\":\"$S\",\"storageKeys\":1}]}]", -32602,
+	  "invalid argument 0: accessList element 0: want an array for storageKeys" },
+	{ "eth_call", "[{\"accessList\":[{\"storageKeys\":[]}]}]", -32602,
+	  "invalid argument 0: accessList element 0: want a string for address, not nothing" },
+	{ "eth_call", "[{\"to\":\"$C\"},\"latest\",[]]", -32602, "invalid argument 2: want an object for overrides" },
+	{ "eth_feeHistory", "[\"0x1\",\"latest\",7]", -32602, "invalid argument 2: want an array for percentiles" },
+	{ "debug_getRawBlock", "[\"latest\",1]", -32602, "too many arguments, want at most 1" },
+	{ "eth_chainId", "[1]", -32602, "too many arguments, want at most 0" },
 	{ "eth_feeHistory", "[\"x\"]", -32602, "invalid argument 0: hex string without 0x prefix for count" },
 	{ "eth_feeHistory", "[\"0x1\",\"latest\",[-1]]", -32602, "invalid argument 2: invalid reward percentile" },
 	{ "eth_feeHistory", "[\"0x1\",\"latest\",[100.5]]", -32602, "invalid argument 2: invalid reward percentile" },
@@ -543,6 +591,47 @@ Test(rpc, refuses_with_code_and_reason)
 			     (long long)error_code(&a), error_message(&a));
 		cr_expect_eq(strncmp(error_message(&a), r->message, strlen(r->message)), 0, "%s %s: %s",
 			     r->method, r->params, error_message(&a));
+	}
+	asker_close(&a);
+}
+
+/* So many `item`s with commas between them. */
+static struct buf many(const char *item, size_t count, const char *before, const char *behind)
+{
+	struct buf out = { 0 };
+
+	buf_append_bytes(&out, bytes_of_str(before));
+	for (size_t k = 0; k < count; k++)
+		buf_printf(&out, "%s%s", k ? "," : "", item);
+	buf_append_bytes(&out, bytes_of_str(behind));
+	buf_append_byte(&out, 0);
+	return out;
+}
+
+Test(rpc, bounds_lists)
+{
+	static const struct {
+		const char *method, *before, *item, *behind;
+		size_t max;
+	} lists[] = {
+		{ "eth_getProof", "[\"$S\",[", "\"0x1\"", "]]", RPC_SLOT_MAX },
+		{ "eth_feeHistory", "[1,\"latest\",[", "50", "]]", RPC_PERCENTILE_MAX },
+		{ "eth_call", "[{\"to\":\"$C\",\"accessList\":[", "{\"address\":\"$S\"}", "]}]",
+		  RPC_ACCESS_MAX },
+		{ "eth_call", "[{\"to\":\"$C\",\"accessList\":[{\"address\":\"$S\",\"storageKeys\":[",
+		  "\"0x" ZEROS_32 "\"", "]}]}]", RPC_ACCESS_MAX - 1 },
+	};
+	struct asker a = asker_open();
+
+	for (size_t k = 0; k < 2 * ARRAY_COUNT(lists); k++) {
+		struct buf params = many(lists[k / 2].item, lists[k / 2].max + k % 2, lists[k / 2].before,
+					 lists[k / 2].behind);
+		const struct jval *result = ask(&a, lists[k / 2].method, (char *)params.data);
+
+		cr_expect_eq(!result, k % 2, "%zu: %s", k, error_message(&a));
+		if (!result)
+			cr_expect_eq(error_code(&a), -32602, "%zu: %s", k, error_message(&a));
+		buf_clear(&params);
 	}
 	asker_close(&a);
 }

@@ -190,6 +190,24 @@ Test(rpc, stops_at_reply_limit)
 	asker_close(&a);
 }
 
+/* One that is too large without being a list. */
+Test(rpc, refuses_one_large_reply)
+{
+	struct asker a = asker_open();
+
+	use_limits(&a, 100, 1500, 1000);
+	cr_expect(!ask(&a, "eth_getBlockByNumber", "[\"0x2\"]"));
+	cr_expect_eq(error_code(&a), -32003);
+	cr_expect_str_eq(error_message(&a), "the reply is larger than 1500 bytes: ask for less at a time");
+	use_limits(&a, 100, 1500, 11);
+	ask(&a, "eth_getProof", "[\"$S\",[]]");
+	cr_expect_eq(error_code(&a), -32005);
+	use_limits(&a, 100, 1500, 10);
+	ask(&a, "eth_feeHistory", "[1]");
+	cr_expect_eq(error_code(&a), -32005);
+	asker_close(&a);
+}
+
 /* In the middle of a block's transactions, and of what waits. */
 Test(rpc, stops_writing_at_reply_limit)
 {
