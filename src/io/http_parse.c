@@ -446,8 +446,10 @@ int http_chunks_feed(struct http_chunks *c, struct bytes in, size_t *used, struc
 
 	while (at < in.size) {
 		if (c->state == CHUNK_DATA) {
-			if (c->left > size_max - body->size)
+			if (c->left > size_max - body->size) {
+				*used = at;
 				return 413;
+			}
 			part = MIN(c->left, in.size - at);
 			buf_append(body, in.data + at, part);
 			at += part;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # weft-bench's command line: what it prints, writes and exits with. Not how fast.
 set -u
-bench=$builddir/src/app/weft-bench
+bench=$builddir/weft-bench
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 count=0

@@ -1,0 +1,175 @@
+/*
+ * The threaded parts of io as a plain program, for ThreadSanitizer, which Criterion
+ * does not run under: contrib/check-tsan. Writes TAP itself.
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "raw.h"
+
+#define CLIENT_COUNT 4
+#define ROUNDS 200
+#define HOST "Host: localhost\r\n"
+
+static int test_count, failed_count;
+
+static void report(bool is_good, const char *name)
+{
+	test_count++;
+	failed_count += !is_good;
+	printf("%sok %d - %s\n", is_good ? "" : "not ", test_count, name);
+	fflush(stdout);
+}
+
+/* --- queue --- */
+
+struct tally {
+	struct io_queue *q;
+	atomic_uint_fast64_t sum;
+};
+
+static void produce(void *ctx)
+{
+	struct tally *t = ctx;
+
+	for (uintptr_t i = 1; i <= 5000; i++) {
+		if (i % 2)
+			CHECK(io_queue_push(t->q, (void *)i));
+		else
+			while (!io_queue_try_push(t->q, (void *)i))
+				usleep(1);
+	}
+}
+
+static void consume(void *ctx, void *item)
+{
+	struct tally *t = ctx;
+
+	atomic_fetch_add(&t->sum, (uintptr_t)item);
+}
+
+static void test_queue(void)
+{
+	struct tally t = { .q = io_queue_new(16) };
+	struct io_workers *w = io_workers_start(t.q, 3, "consume", consume, &t);
+	struct io_thread *p[3];
+
+	for (size_t i = 0; i < 3; i++)
+		p[i] = io_thread_start("produce", produce, &t);
+	for (size_t i = 0; i < 3; i++)
+		io_thread_join(p[i]);
+	io_workers_stop(w);
+	io_queue_free(t.q);
+	report(t.sum == 3 * (5000ull * 5001 / 2), "a queue between six threads loses nothing");
+}
+
+/* --- http --- */
+
+struct client {
+	struct raw_server *server;
+	int good_count;
+	struct io_thread *thread;
+};
+
+/* Requests that workers answer, at times gone before the answer. */
+static void be_client(void *ctx)
+{
+	struct client *c = ctx;
+	char reply[1024];
+	int fd;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		fd = raw_connect(c->server);
+		raw_send(fd, i % 2 ? "POST /later HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nbody"
+				   : "GET /now HTTP/1.1\r\n" HOST "\r\n");
+		if (i % 5 == 0)
+			c->good_count++;
+		else if (raw_read_reply(fd, reply, sizeof(reply)))
+			c->good_count += strstr(reply, " 200 ") != NULL;
+		close(fd);
+	}
+}
+
+static struct http_options options(void)
+{
+	struct http_options o = raw_options();
+
+	o.limits.idle_timeout_ms = 20000;
+	o.limits.connection_count = 64;
+	o.limits.pending_count = 64;
+	return o;
+}
+
+static void test_http(void)
+{
+	struct http_options o = options();
+	struct client clients[CLIENT_COUNT];
+	struct raw_server s;
+	struct http_stats stats;
+	int good = 0;
+
+	raw_start(&s, &o);
+	for (size_t i = 0; i < CLIENT_COUNT; i++) {
+		clients[i] = (struct client){ .server = &s };
+		clients[i].thread = io_thread_start("client", be_client, &clients[i]);
+	}
+	for (int i = 0; i < 100; i++) {
+		http_server_get_stats(s.http, &stats);
+		usleep(100);
+	}
+	for (size_t i = 0; i < CLIENT_COUNT; i++) {
+		io_thread_join(clients[i].thread);
+		good += clients[i].good_count;
+	}
+	raw_stop(&s);
+	report(good == CLIENT_COUNT * ROUNDS, "replies from several threads, some clients gone");
+}
+
+static void keep_posting(void *ctx)
+{
+	struct client *c = ctx;
+	char reply[1024];
+	int fd = raw_connect(c->server);
+
+	do {
+		raw_send(fd, "POST /later HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nbody");
+	} while (raw_read_reply(fd, reply, sizeof(reply)));
+	close(fd);
+}
+
+/* Replies and the stop cross each other. */
+static void test_stop(void)
+{
+	struct http_options o = options();
+	struct client clients[CLIENT_COUNT];
+	struct raw_server s;
+
+	for (int round = 0; round < 20; round++) {
+		raw_start(&s, &o);
+		for (size_t i = 0; i < CLIENT_COUNT; i++) {
+			clients[i] = (struct client){ .server = &s };
+			clients[i].thread = io_thread_start("client", keep_posting, &clients[i]);
+		}
+		usleep(5000);
+		http_server_stop(s.http, round % 2 ? 0 : 100);
+		io_workers_stop(s.workers);
+		io_queue_free(s.later);
+		io_queue_free(s.kept);
+		for (size_t i = 0; i < CLIENT_COUNT; i++)
+			io_thread_join(clients[i].thread);
+	}
+	report(true, "stopping among replies, twenty times");
+}
+
+int main(void)
+{
+	test_queue();
+	test_http();
+	test_stop();
+	printf("1..%d\n", test_count);
+	return failed_count > 0;
+}
