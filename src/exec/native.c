@@ -8,6 +8,9 @@
 /* A genesis with more than this could make a sum of balances overflow. */
 #define SUPPLY_LIMIT ((struct wei){ { { 0, 0, 0, 1ull << 63 } } })
 
+/* Slots that one contract may have in genesis. */
+#define NATIVE_GENESIS_SLOT_MAX (2 * VALIDATOR_COUNT_MAX + 2)
+
 static const struct native_contract contracts[] = {
 	{
 		.address = NATIVE_VALIDATORS_ADDRESS,
@@ -101,5 +104,25 @@ int native_genesis_state(struct overlay *overlay, const struct genesis *g, struc
 		rc = write_native(overlay, &contracts[i], g, err);
 	if (!rc)
 		overlay_settle(overlay);
+	return rc;
+}
+
+int native_genesis_diff(const struct genesis *g, struct state_diff *out, struct err *err)
+{
+	struct overlay_limits limits = {
+		.account_count = g->account_count + ARRAY_COUNT(contracts),
+		.slot_count = ARRAY_COUNT(contracts) * NATIVE_GENESIS_SLOT_MAX,
+	};
+	struct overlay *overlay;
+	int rc;
+
+	for (size_t i = 0; i < g->account_count; i++)
+		limits.slot_count += g->accounts[i].slot_count;
+	overlay = overlay_new(limits, 0);
+	overlay_reset(overlay, state_view_empty());
+	rc = native_genesis_state(overlay, g, err);
+	if (!rc)
+		overlay_diff(overlay, out);
+	overlay_free(overlay);
 	return rc;
 }

@@ -66,4 +66,7 @@ extern const struct addr native_validators_address;
  * holds 2^255 wei or more in all, so that no sum of balances can overflow later. */
 int native_genesis_state(struct overlay *overlay, const struct genesis *g, struct err *err);
 
+/* The same as a difference from nothing, which the caller owns. */
+int native_genesis_diff(const struct genesis *g, struct state_diff *out, struct err *err);
+
 #endif

@@ -565,7 +565,7 @@ void overlay_diff(const struct overlay *o, struct state_diff *out)
 		out->accounts[i] = (struct account_change){ e->address, e->before, *account_after(e) };
 		slot = fill_slots(o, e, slot);
 	}
-	CHECK(slot == out->slots + out->slot_count || out->slot_count == 0);
+	CHECK(out->slot_count == 0 || slot == out->slots + out->slot_count);
 	fill_codes(o, out);
 	free(order);
 }

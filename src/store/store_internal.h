@@ -94,8 +94,8 @@ const char *store_dir_log(const struct store_dir *d);
 
 /* --- store_genesis.c --- */
 
-/* Genesis as a difference from nothing; and that applied to an empty tree. */
-int store_genesis_diff(const struct genesis *g, struct state_diff *out, struct err *err);
+/* Genesis (alloc and the native contracts) as a difference from nothing, applied to
+ * an empty tree. */
 int store_genesis_build(const struct genesis *g, struct state_tree *tree, struct block *block,
 			struct state_diff *diff, struct err *err);
 
