@@ -34,13 +34,13 @@ static void check_decoding(unsigned at, struct bytes rlp)
 	struct hash key = { 0 };
 	struct node_ref ref = { 0 };
 
-	if (node_decode(&pool, &ref.node, &extension, &key, at, rlp, NULL) == OK) {
+	if (trie_node_decode(&pool, &ref.node, &extension, &key, at, rlp, NULL) == OK) {
 		if (ref.node)
-			CHECK(bytes_equal(rlp, bytes_of(again, node_encode(again, ref.node, at, NULL, NULL))));
+			CHECK(bytes_equal(rlp, bytes_of(again, trie_node_encode(again, ref.node, at, NULL, NULL))));
 		else
 			CHECK(extension.depth > at && extension.depth < NODE_KEY_NIBBLES);
 	}
-	node_free_all(&pool, &ref);
+	trie_node_free_all(&pool, &ref);
 	CHECK(pool.memory == 0);
 	pool_clear(&pool);
 }
