@@ -214,18 +214,31 @@ Test(block, decode_refuses_transactions_in_the_wrong_wrapping)
 
 Test(block, decode_refuses_ommers)
 {
-	struct buf rlp = { 0 };
-	size_t sealed = rlp_list_open(&rlp), body = rlp_list_open(&rlp);
 	struct block b, back;
 
 	make_block(&b, 0);
-	header_encode(&rlp, &b.header);
-	buf_append(&rlp, "\xc0\xc1\xc0\xc0", 4);
-	rlp_list_close(&rlp, body);
-	commitments_encode(&rlp, &b.commitments);
-	rlp_list_close(&rlp, sealed);
-	cr_assert_eq(block_decode_sealed(&back, buf_bytes(&rlp), NULL), CHAIN_E_BLOCK_FORMAT);
-	buf_clear(&rlp);
+	b.withdrawal_count = 0;
+	reseal(&b);
+	for (int ommer_count = 0; ommer_count < 2; ommer_count++) {
+		struct buf rlp = { 0 };
+		size_t sealed = rlp_list_open(&rlp), body = rlp_list_open(&rlp), ommers;
+
+		header_encode(&rlp, &b.header);
+		buf_append_byte(&rlp, 0xc0);
+		ommers = rlp_list_open(&rlp);
+		for (int i = 0; i < ommer_count; i++)
+			header_encode(&rlp, &b.header);
+		rlp_list_close(&rlp, ommers);
+		buf_append_byte(&rlp, 0xc0);
+		rlp_list_close(&rlp, body);
+		commitments_encode(&rlp, &b.commitments);
+		rlp_list_close(&rlp, sealed);
+		cr_assert_eq(block_decode_sealed(&back, buf_bytes(&rlp), NULL),
+			     ommer_count ? CHAIN_E_BLOCK_FORMAT : OK);
+		if (!ommer_count)
+			block_clear(&back);
+		buf_clear(&rlp);
+	}
 	block_clear(&b);
 }
 

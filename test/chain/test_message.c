@@ -434,6 +434,9 @@ Test(message, decode_refuses_shapes_that_mean_nothing)
 	m = make_vote(&w, MESSAGE_PREPARE, 0, 3);
 	m.vote.validator = VALIDATOR_COUNT_MAX;
 	refuse_decode(&m, "validator is 128");
+	m.vote.validator = 3;
+	m.vote.signature.recovery_id = 2;
+	refuse_decode(&m, "recovery id or s out of range");
 
 	m = make_view_change(&w, 1, -1);
 	m.view_change.view = 0;
@@ -448,6 +451,14 @@ Test(message, decode_refuses_shapes_that_mean_nothing)
 	refuse_decode(&m, "a view-change to view 2 claims view 2");
 	m.view_change.view = 3;
 	buf_reset(&m.view_change.block);
+	refuse_decode(&m, "if and only if it claims");
+	buf_append(&m.view_change.block, "block", 5);
+	free(m.view_change.prepares);
+	m.view_change.prepares = NULL;
+	refuse_decode(&m, "if and only if it claims");
+	message_clear(&m);
+	m = make_view_change(&w, 1, -1);
+	m.view_change.prepares = make_prepares(&w, 2, 2);
 	refuse_decode(&m, "if and only if it claims");
 	message_clear(&m);
 

@@ -151,3 +151,33 @@ Test(receipt, decode_refuses_bad_input)
 	buf_clear(&rlp);
 	receipt_clear(&r);
 }
+
+Test(receipt, decode_takes_four_topics_and_not_five)
+{
+	for (size_t topic_count = 4; topic_count <= 5; topic_count++) {
+		struct buf rlp = { 0 };
+		size_t list = rlp_list_open(&rlp), logs, log, topics;
+		struct addr address = addr_of(1);
+		struct hash topic = hash_of(2);
+		struct receipt back;
+
+		for (uint64_t field = 0; field < 4; field++)
+			rlp_put_u64(&rlp, 1);
+		logs = rlp_list_open(&rlp);
+		log = rlp_list_open(&rlp);
+		rlp_put_addr(&rlp, &address);
+		topics = rlp_list_open(&rlp);
+		for (size_t i = 0; i < topic_count; i++)
+			rlp_put_hash(&rlp, &topic);
+		rlp_list_close(&rlp, topics);
+		rlp_put_bytes(&rlp, bytes_of(NULL, 0));
+		rlp_list_close(&rlp, log);
+		rlp_list_close(&rlp, logs);
+		rlp_list_close(&rlp, list);
+		cr_assert_eq(receipt_decode_stored(&back, buf_bytes(&rlp), NULL),
+			     topic_count == 4 ? OK : CHAIN_E_BLOCK_FORMAT);
+		if (topic_count == 4)
+			receipt_clear(&back);
+		buf_clear(&rlp);
+	}
+}

@@ -121,6 +121,46 @@ Test(vertex, ids_name_what_they_should)
 	ecc_free(e);
 }
 
+/* Written out once more: what devices and proofs must agree on. */
+Test(vertex, ids_are_the_rules_lists)
+{
+	struct ecc *e = test_ecc();
+	struct vertex v = make_vertex(e, VERTEX_TRANSFER);
+	uint8_t joined[1 + VERTEX_KEY_SIZE];
+	struct buf b = { 0 };
+	size_t list = rlp_list_open(&b), payload;
+	struct hash want, got;
+	struct addr issuer;
+
+	vertex_issuer(&v, &issuer);
+	rlp_put_u64(&b, 1);
+	rlp_put_u64(&b, CHAIN_ID);
+	rlp_put_u64(&b, 2);
+	rlp_put_hash(&b, &v.prev);
+	rlp_put_u64(&b, 1700000060000);
+	payload = rlp_list_open(&b);
+	rlp_put_u64(&b, 1);
+	rlp_put_addr(&b, &v.to);
+	rlp_put_u64(&b, 1000);
+	rlp_list_close(&b, payload);
+	rlp_put_u64(&b, 1);
+	rlp_put_bytes(&b, bytes_of(v.key, sizeof(v.key)));
+	rlp_put_addr(&b, &issuer);
+	rlp_list_close(&b, list);
+	keccak256(&want, buf_bytes(&b));
+	vertex_spend_id(&v, &got);
+	cr_assert(hash_equal(&got, &want));
+
+	v.scheme = VERTEX_P256;
+	joined[0] = 2;
+	memcpy(joined + 1, v.key, sizeof(v.key));
+	keccak256(&want, bytes_of(joined, sizeof(joined)));
+	vertex_issuer(&v, &issuer);
+	assert_bytes(addr_bytes(&issuer), bytes_of(want.bytes + 12, 20));
+	buf_clear(&b);
+	ecc_free(e);
+}
+
 /* The core's bytes are signed; parents and ticket are not. */
 Test(vertex, any_changed_bit_of_the_core_is_found)
 {
