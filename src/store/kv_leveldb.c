@@ -101,6 +101,8 @@ static int open_error(const char *dir, const char *text, struct err *err)
 		return ERR_SET(err, STORE_E_IN_USE, "%s is in use by another process (%s)", dir, text);
 	if (strstr(text, "does not exist"))
 		return ERR_SET(err, STORE_E_OPEN, "%s holds no database; run init first", dir);
+	if (strstr(text, strerror(ENOSPC)))
+		return ERR_SET(err, STORE_E_WRITE, "no room to open %s (%s); make room on the disk", dir, text);
 	if (strncmp(text, "Corruption", 10) == 0 || strstr(text, "missing files"))
 		return ERR_SET(err, STORE_E_CORRUPT, "%s is damaged (%s); restore the data directory "
 			       "from a backup, or remove VERSION, chain and log in it and run init again", dir, text);
