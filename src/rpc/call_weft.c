@@ -330,6 +330,8 @@ int call_methods(struct rpc_item *i, struct jout *out, struct err *err)
 		jout_str(out, methods[k].returns);
 		jout_key(out, "doc");
 		jout_str(out, methods[k].doc);
+		jout_key(out, "asksNode"); /* its thread, beside a worker's */
+		jout_bool(out, methods[k].errand);
 		form_key_quantity(out, "cost", methods[k].cost);
 		jout_object_end(out);
 	}

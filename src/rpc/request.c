@@ -438,6 +438,19 @@ static void join(struct rpc_request *q, struct buf *reply)
 		buf_append_byte(reply, ']');
 }
 
+/* Without a copy if nothing is in the reply yet: it may be large. */
+static void give(struct rpc_request *q, struct buf *reply)
+{
+	struct buf old = *reply;
+
+	if (reply->size) {
+		buf_append_bytes(reply, buf_bytes(&q->replies));
+		return;
+	}
+	*reply = q->replies;
+	q->replies = old;
+}
+
 void rpc_finish(struct rpc_request *q, struct buf *reply)
 {
 	for (size_t k = 0; k < q->count; k++) {
@@ -450,7 +463,7 @@ void rpc_finish(struct rpc_request *q, struct buf *reply)
 	if (q->is_batch)
 		join(q, reply);
 	else
-		buf_append_bytes(reply, buf_bytes(&q->replies));
+		give(q, reply);
 	jval_free(q->body);
 	free(q->items);
 	buf_clear(&q->replies);

@@ -61,6 +61,8 @@ Test(rpc, refuses_what_is_no_request)
 		  ERROR_REPLY("4", "-32600", "invalid request: method must be a string") },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":[],\"method\":\"eth_chainId\"}",
 		  ERROR_REPLY("null", "-32600", "invalid request: id must be a string, a number or null") },
+		{ CHAIN_ID("true"),
+		  ERROR_REPLY("null", "-32600", "invalid request: id must be a string, a number or null") },
 		{ "[1," CHAIN_ID("2") "]",
 		  "[" ERROR_REPLY("null", "-32600", "invalid request: not an object") "," CHAIN_ID_REPLY("2") "]" },
 		{ "[[]]", "[" ERROR_REPLY("null", "-32600", "invalid request: not an object") "]" },
@@ -238,6 +240,14 @@ Test(rpc, tells_of_sending_beyond_reply_limit)
 	cr_expect_eq(jval_integer(value_at(a.document, "1.error.code")), -32003);
 	cr_expect_eq(jval_integer(value_at(a.document, "2.error.code")), -32003);
 	cr_expect_eq(a.fake->submit_count, 1);
+
+	/* The block just fits, and what was sent before it is told behind it. */
+	ask_body(&a, CALL("2", "eth_getBlockByNumber", "[\"0x2\"]"));
+	use_limits(&a, 100, a.reply.size, 1000);
+	ask_body(&a, "[" CALL("1", "eth_sendRawTransaction", "[\"$P\"]") ","
+		     CALL("2", "eth_getBlockByNumber", "[\"0x2\"]") "]");
+	cr_expect(value_at(a.document, "0.result"));
+	cr_expect(value_at(a.document, "1.result"));
 	asker_close(&a);
 }
 
