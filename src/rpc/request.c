@@ -399,11 +399,17 @@ void rpc_continue(struct rpc_request *q, struct rpc_node_backend node)
 	for (size_t k = 0; k < q->count; k++) {
 		struct rpc_item *i = &q->items[k];
 		struct err err = { 0 };
+		int code;
 
-		if (!i->waits || i->method->errand->ask(i, &node, &err) == OK)
+		if (!i->waits)
 			continue;
+		code = i->method->errand->ask(i, &node, &err);
+		if (code == OK)
+			continue;
+		/* `err` may still name the module that found it; the code is ours. */
 		i->failure = xmalloc(sizeof(err));
 		*i->failure = err;
+		i->failure->code = code;
 	}
 }
 
