@@ -146,6 +146,14 @@ static inline struct node_ref *branch_child(struct branch *b, unsigned nibble)
 	return &b->refs[__builtin_popcount(b->mask & ((1u << nibble) - 1))];
 }
 
+/* Asks the processor to bring a node of up to `size` bytes nearer. */
+#define NODE_LINE 64
+static inline void trie_node_prefetch(const void *node, size_t size)
+{
+	for (size_t i = 0; i < size; i += NODE_LINE)
+		__builtin_prefetch((const uint8_t *)node + i);
+}
+
 /* Gives back one node, or all that is loaded from a reference on. */
 void trie_node_free(struct node_pool *p, struct node *n);
 void trie_node_free_all(struct node_pool *p, struct node_ref *r);
@@ -162,6 +170,10 @@ size_t leaf_encode(uint8_t out[NODE_RLP_MAX], const struct leaf *l, unsigned at)
 size_t branch_encode(uint8_t out[NODE_RLP_MAX], const struct branch *b);
 size_t extension_encode(uint8_t out[NODE_RLP_MAX], const struct branch *b, unsigned at,
 			struct bytes embedded_or_hash);
+
+/* What they will return. */
+size_t leaf_rlp_size(const struct leaf *l, unsigned at);
+size_t branch_rlp_size(const struct branch *b);
 
 /* The size of the RLP list that stands at `rlp`, which is below 56 bytes. */
 static inline size_t embedded_size(const uint8_t *rlp)

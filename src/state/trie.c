@@ -366,14 +366,62 @@ static int update(struct trie_store *s, struct trie *t, struct node_ref *r, unsi
 	return OK;
 }
 
+/* A big trie is mostly not in the processor's caches, and a descent waits for one
+ * node after the other. Here many descents go side by side, each step asking for
+ * the next line of all of them before it looks at the first. */
+#define WARM_COUNT 48
+#define WARM_LEVEL_MAX 12
+
+static void warm_up(const struct trie *t, const struct trie_change changes[], size_t count)
+{
+	struct node *at[WARM_COUNT];
+	struct node_ref *refs[WARM_COUNT];
+
+	for (size_t i = 0; i < count; i++)
+		at[i] = t->root.node;
+	for (unsigned level = 0; level < WARM_LEVEL_MAX && count; level++) {
+		size_t left = 0;
+
+		for (size_t i = 0; i < count; i++) {
+			struct branch *b = trie_node_branch(at[i]);
+
+			refs[i] = NULL;
+			if (!at[i] || at[i]->kind == NODE_LEAF)
+				continue;
+			refs[i] = branch_child(b, key_nibble(&changes[i].key, b->head.depth));
+			if (refs[i] == b->refs + branch_count(b))
+				refs[i]--; /* absent: any other will do */
+			trie_node_prefetch(refs[i], sizeof(*refs[i]));
+		}
+		for (size_t i = 0; i < count; i++) {
+			at[i] = refs[i] ? refs[i]->node : NULL;
+			if (at[i]) {
+				trie_node_prefetch(at[i], 2 * NODE_LINE);
+				left++;
+			}
+		}
+		if (left == 0)
+			break;
+	}
+	/* To gcc a function that only prefetches has no effect, and its call goes. */
+	__asm__ volatile("" : : "r"(at) : "memory");
+}
+
 int trie_update(struct trie_store *s, struct trie *t, const struct trie_change changes[], size_t count,
 		struct err *err)
 {
 	for (size_t i = 1; i < count; i++)
 		CHECK(memcmp(&changes[i - 1].key, &changes[i].key, sizeof(changes[i].key)) < 0);
-	if (count == 0)
-		return OK;
-	return update(s, t, &t->root, 0, (struct run){ changes, changes + count }, err);
+	for (size_t i = 0; i < count; i += WARM_COUNT) {
+		size_t n = MIN(count - i, (size_t)WARM_COUNT);
+		int rc;
+
+		warm_up(t, changes + i, n);
+		rc = update(s, t, &t->root, 0, (struct run){ changes + i, changes + i + n }, err);
+		if (rc != OK)
+			return rc;
+	}
+	return OK;
 }
 
 /* --- finding --- */

@@ -4,7 +4,7 @@
  *
  *   trie_update (sorted changes)   descends once; nodes on the way are marked
  *   trie_gather, trie_hash         marked nodes of any number of tries, level by
- *                                  level from the bottom, hashed many at a time
+ *                                  level from the deepest, hashed many at a time
  *   trie_flush                     gives the store what differs from it
  *
  * Between trie_update and trie_hash the hashes in the references are stale and
@@ -44,7 +44,6 @@ struct trie_store {
 	struct buf record; /* the node that is being read */
 	struct hash_job *jobs;
 	size_t job_count, job_capacity;
-	uint32_t jobs_at[NODE_KEY_NIBBLES + 1]; /* first job of each position, plus 1 */
 };
 
 void trie_store_clear(struct trie_store *s);
@@ -62,8 +61,8 @@ struct hash trie_root_hash(const struct trie *t);
 int trie_update(struct trie_store *s, struct trie *t, const struct trie_change changes[], size_t count,
 		struct err *err);
 
-/* Marks what trie_update changed for hashing; hashes all that is marked. The
- * tries may not move in between. */
+/* Puts a trie on the list of those to be hashed; hashes what trie_update changed in
+ * all that are on it. The tries may not move in between. */
 void trie_gather(struct trie_store *s, struct trie *t);
 void trie_hash(struct trie_store *s);
 

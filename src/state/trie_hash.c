@@ -34,48 +34,103 @@ size_t trie_node_encode(uint8_t out[NODE_RLP_MAX], const struct node *n, unsigne
 /* One changed node: where its hash goes, and which bit of its parent says that
  * it is embedded. */
 struct hash_job {
+	struct node *node;
 	struct node_ref *ref;
 	struct branch *parent; /* NULL: the root, never embedded */
-	uint32_t next;         /* job of the same position, plus 1 */
+	uint16_t node_size;    /* bytes to ask for ahead */
 	uint8_t nibble;
 	uint8_t at;
 	uint8_t inner_size;    /* of the branch behind an extension; 0 if its hash is in the reference */
 };
 
-/* Recursion: `at` rises, so at most 65 deep. */
-static void gather(struct trie_store *s, struct node_ref *r, struct branch *parent, unsigned nibble,
-		   unsigned at)
+static void push_job(struct trie_store *s, struct node_ref *r, struct branch *parent, unsigned nibble,
+		     unsigned at)
 {
-	struct branch *b;
-
 	if (s->job_count == s->job_capacity) {
 		s->job_capacity = MAX(s->job_capacity * 2, (size_t)256);
 		s->jobs = xrealloc(s->jobs, s->job_capacity * sizeof(*s->jobs));
 	}
 	s->jobs[s->job_count++] = (struct hash_job){
+		.node = r->node,
 		.ref = r,
 		.parent = parent,
-		.next = s->jobs_at[at],
 		.nibble = (uint8_t)nibble,
 		.at = (uint8_t)at,
 	};
-	s->jobs_at[at] = (uint32_t)s->job_count;
-	r->node->flags &= (uint8_t)~NODE_CHANGED;
-	if (r->node->kind == NODE_LEAF)
-		return;
-	b = trie_node_branch(r->node);
-	for (unsigned rest = b->changed; rest; rest &= rest - 1) {
-		unsigned n = (unsigned)__builtin_ctz(rest);
-
-		gather(s, branch_child(b, n), b, n, b->head.depth + 1u);
-	}
-	b->changed = 0;
 }
 
 void trie_gather(struct trie_store *s, struct trie *t)
 {
 	if (t->root.node && t->root.node->flags & NODE_CHANGED)
-		gather(s, &t->root, NULL, 0, 0);
+		push_job(s, &t->root, NULL, 0, 0);
+}
+
+/* What will be looked at soon: first a node's head, then its changed children's
+ * places. */
+#define AHEAD_HEAD 16
+#define AHEAD_CHILDREN 8
+static void gather_ahead(const struct trie_store *s, size_t i)
+{
+	struct branch *b;
+
+	if (i + AHEAD_HEAD < s->job_count)
+		trie_node_prefetch(s->jobs[i + AHEAD_HEAD].node, NODE_LINE);
+	if (i + AHEAD_CHILDREN >= s->job_count)
+		return;
+	b = trie_node_branch(s->jobs[i + AHEAD_CHILDREN].node);
+	if (b->head.kind == NODE_BRANCH)
+		for (unsigned rest = b->changed; rest; rest &= rest - 1)
+			__builtin_prefetch(branch_child(b, (unsigned)__builtin_ctz(rest)));
+}
+
+/* The bytes that encoding the node will read, about. */
+static uint16_t node_lines(struct node *n)
+{
+	if (n->kind == NODE_LEAF)
+		return 2 * NODE_LINE;
+	return (uint16_t)(offsetof(struct branch, refs) + branch_count(trie_node_branch(n)) * sizeof(struct node_ref));
+}
+
+/* The changed children of one job's node become jobs. */
+static void gather_children(struct trie_store *s, size_t i)
+{
+	struct hash_job *job = &s->jobs[i];
+	struct branch *b = trie_node_branch(job->node);
+
+	job->node->flags &= (uint8_t)~NODE_CHANGED;
+	job->node_size = node_lines(job->node);
+	if (job->node->kind == NODE_LEAF)
+		return;
+	for (unsigned rest = b->changed; rest; rest &= rest - 1) {
+		unsigned n = (unsigned)__builtin_ctz(rest);
+
+		push_job(s, branch_child(b, n), b, n, b->head.depth + 1u);
+	}
+	b->changed = 0;
+}
+
+/* Levels of jobs, a node's children one below it; starts[count] is the end. */
+struct levels {
+	size_t starts[NODE_KEY_NIBBLES + 2];
+	unsigned count;
+};
+
+static void gather_all(struct trie_store *s, struct levels *l)
+{
+	size_t i = 0;
+
+	*l = (struct levels){ 0 };
+	while (i < s->job_count) {
+		size_t end = s->job_count;
+
+		CHECK(l->count <= NODE_KEY_NIBBLES);
+		l->starts[l->count++] = i;
+		for (; i < end; i++) {
+			gather_ahead(s, i);
+			gather_children(s, i);
+		}
+	}
+	l->starts[l->count] = i;
 }
 
 /* Messages that wait for their hash, by how many permutations each takes, so that
@@ -100,98 +155,140 @@ static void queue_run(struct hash_queue *q)
 	q->count = 0;
 }
 
-static void queue_push(struct hash_queue queues[QUEUE_COUNT], struct hash *out, const uint8_t *rlp, size_t size)
+/* Room for a message of `size` bytes, whose hash goes to `out`. The caller fills it
+ * before the next call; a full queue is run by queue_filled(). */
+static uint8_t *queue_room(struct hash_queue *q, struct hash *out, size_t size)
 {
-	struct hash_queue *q = &queues[size / KECCAK_RATE];
 	uint8_t *room = q->room + q->count * NODE_RLP_MAX;
 
-	memcpy(room, rlp, size);
 	q->messages[q->count] = bytes_of(room, size);
 	q->out[q->count++] = out;
+	return room;
+}
+
+static void queue_filled(struct hash_queue *q)
+{
 	if (q->count == QUEUE_SIZE)
 		queue_run(q);
 }
 
-/* A short record goes into the reference as it is, a longer one to the queue. */
-static void settle_record(struct hash_queue *queues, struct hash_job *job, const uint8_t *rlp, size_t size)
+static struct hash_queue *queue_for(struct hash_queue queues[QUEUE_COUNT], size_t size)
+{
+	return &queues[size / KECCAK_RATE];
+}
+
+/* True if the record stays in its parent; the parent's bit says so. */
+static bool settle_embedded(struct hash_job *job, size_t size)
 {
 	uint16_t bit = (uint16_t)(1u << job->nibble);
 
-	if (job->parent)
-		job->parent->embedded &= (uint16_t)~bit;
-	if (size > NODE_EMBEDDED_MAX || !job->parent) {
-		queue_push(queues, &job->ref->hash, rlp, size);
-		return;
-	}
+	if (!job->parent)
+		return false;
+	job->parent->embedded &= (uint16_t)~bit;
+	if (size > NODE_EMBEDDED_MAX)
+		return false;
 	job->parent->embedded |= bit;
 	memset(&job->ref->hash, 0, sizeof(job->ref->hash));
-	memcpy(&job->ref->hash, rlp, size);
+	return true;
 }
 
-/* A leaf's or a branch's record. A branch behind an extension leaves its hash, or
- * its embedded record, in the reference for hash_extension(). */
-static void hash_node(struct hash_queue *queues, struct hash_job *job)
+static void hash_leaf(struct hash_queue *queues, struct hash_job *job)
 {
-	struct node *n = job->ref->node;
+	const struct leaf *l = trie_node_leaf(job->node);
+	size_t size = leaf_rlp_size(l, job->at);
+	struct hash_queue *q = queue_for(queues, size);
 	uint8_t rlp[NODE_RLP_MAX];
-	size_t size;
 
-	if (n->kind == NODE_LEAF) {
-		settle_record(queues, job, rlp, leaf_encode(rlp, trie_node_leaf(n), job->at));
+	if (settle_embedded(job, size)) {
+		leaf_encode(rlp, l, job->at);
+		memcpy(&job->ref->hash, rlp, size);
 		return;
 	}
-	size = branch_encode(rlp, trie_node_branch(n));
-	if (n->depth == job->at) {
-		settle_record(queues, job, rlp, size);
-	} else if (size > NODE_EMBEDDED_MAX) {
-		queue_push(queues, &job->ref->hash, rlp, size);
-	} else {
-		job->inner_size = (uint8_t)size;
+	leaf_encode(queue_room(q, &job->ref->hash, size), l, job->at);
+	queue_filled(q);
+}
+
+/* A branch behind an extension leaves its hash, or its embedded record, in the
+ * reference for hash_extension(). */
+static void hash_branch(struct hash_queue *queues, struct hash_job *job)
+{
+	const struct branch *b = trie_node_branch(job->node);
+	size_t size = branch_rlp_size(b);
+	struct hash_queue *q = queue_for(queues, size);
+	bool has_extension = b->head.depth != job->at;
+	uint8_t rlp[NODE_RLP_MAX];
+
+	if (has_extension ? size <= NODE_EMBEDDED_MAX : settle_embedded(job, size)) {
+		job->inner_size = has_extension ? (uint8_t)size : 0;
+		branch_encode(rlp, b);
 		memcpy(&job->ref->hash, rlp, size);
+		return;
 	}
+	branch_encode(queue_room(q, &job->ref->hash, size), b);
+	queue_filled(q);
 }
 
 static void hash_extension(struct hash_queue *queues, struct hash_job *job)
 {
-	struct node *n = job->ref->node;
+	const struct branch *b = trie_node_branch(job->node);
 	uint8_t rlp[NODE_RLP_MAX];
+	struct hash_queue *q;
 	size_t inner_size = job->inner_size ? job->inner_size : sizeof(job->ref->hash);
+	size_t size = extension_encode(rlp, b, job->at, bytes_of(job->ref->hash.bytes, inner_size));
 
-	if (n->kind == NODE_BRANCH && n->depth != job->at)
-		settle_record(queues, job, rlp,
-			      extension_encode(rlp, trie_node_branch(n), job->at,
-					       bytes_of(job->ref->hash.bytes, inner_size)));
+	if (settle_embedded(job, size)) {
+		memcpy(&job->ref->hash, rlp, size);
+		return;
+	}
+	q = queue_for(queues, size);
+	memcpy(queue_room(q, &job->ref->hash, size), rlp, size);
+	queue_filled(q);
 }
 
-static void run_position(struct trie_store *s, struct hash_queue *queues, unsigned at,
-			 void (*step)(struct hash_queue *queues, struct hash_job *job))
+static void run_queues(struct hash_queue *queues)
 {
-	for (uint32_t i = s->jobs_at[at]; i; i = s->jobs[i - 1].next)
-		step(queues, &s->jobs[i - 1]);
 	for (unsigned i = 0; i < QUEUE_COUNT; i++)
 		if (queues[i].count)
 			queue_run(&queues[i]);
 }
 
+/* All jobs of one level: the nodes, then the extensions before branches. */
+#define AHEAD 3
+static void run_level(struct hash_job *jobs, size_t count, struct hash_queue *queues)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct hash_job *job = &jobs[i];
+
+		if (i + AHEAD < count)
+			trie_node_prefetch(job[AHEAD].node, job[AHEAD].node_size);
+		if (job->node->kind == NODE_LEAF)
+			hash_leaf(queues, job);
+		else
+			hash_branch(queues, job);
+	}
+	run_queues(queues);
+	for (size_t i = 0; i < count; i++)
+		if (jobs[i].node->kind == NODE_BRANCH && jobs[i].node->depth != jobs[i].at)
+			hash_extension(queues, &jobs[i]);
+	run_queues(queues);
+}
+
 void trie_hash(struct trie_store *s)
 {
 	struct hash_queue queues[QUEUE_COUNT];
+	struct levels levels;
 	uint8_t *room;
 
 	if (s->job_count == 0)
 		return;
+	gather_all(s, &levels);
 	room = xmalloc(QUEUE_COUNT * QUEUE_SIZE * NODE_RLP_MAX);
 	for (unsigned i = 0; i < QUEUE_COUNT; i++) {
 		queues[i].count = 0;
 		queues[i].room = room + i * QUEUE_SIZE * NODE_RLP_MAX;
 	}
-	for (unsigned at = NODE_KEY_NIBBLES + 1; at-- > 0;) {
-		if (!s->jobs_at[at])
-			continue;
-		run_position(s, queues, at, hash_node);
-		run_position(s, queues, at, hash_extension);
-		s->jobs_at[at] = 0;
-	}
+	for (unsigned i = levels.count; i-- > 0;)
+		run_level(s->jobs + levels.starts[i], levels.starts[i + 1] - levels.starts[i], queues);
 	s->job_count = 0;
 	free(room);
 }
@@ -280,34 +377,51 @@ static void flush_branch(struct flush *f, struct branch *b, unsigned at)
 	b->head.flags = (uint8_t)((b->head.flags & ~NODE_STORED) | (stored ? NODE_STORED : 0));
 }
 
-/* Before its children, so in the order of the paths. Recursion: `at` rises. */
-static void flush_node(struct flush *f, struct node *n, unsigned at)
+/* Lists a node that is to be stored before its children, so in the order of the
+ * paths. Recursion: `at` rises. */
+static void list_dirty(struct trie_store *s, struct node_ref *r, unsigned at)
 {
-	struct branch *b;
+	struct branch *b = trie_node_branch(r->node);
 
-	if (n->kind == NODE_LEAF) {
-		if (n->flags & NODE_DIRTY)
-			flush_leaf(f, trie_node_leaf(n), at);
-		trie_node_set_clean(&f->store->pool, n);
+	push_job(s, r, NULL, 0, at);
+	s->jobs[s->job_count - 1].node_size = node_lines(r->node);
+	if (r->node->kind == NODE_LEAF)
 		return;
-	}
-	b = trie_node_branch(n);
-	if (n->flags & NODE_DIRTY)
-		flush_branch(f, b, at);
-	trie_node_set_clean(&f->store->pool, n);
 	for (unsigned rest = b->dirty; rest; rest &= rest - 1)
-		flush_node(f, branch_child(b, (unsigned)__builtin_ctz(rest))->node, n->depth + 1u);
+		trie_node_prefetch(branch_child(b, (unsigned)__builtin_ctz(rest))->node, NODE_LINE);
+	for (unsigned rest = b->dirty; rest; rest &= rest - 1)
+		list_dirty(s, branch_child(b, (unsigned)__builtin_ctz(rest)), b->head.depth + 1u);
 	b->dirty = 0;
+}
+
+static void flush_nodes(struct flush *f)
+{
+	struct trie_store *s = f->store;
+
+	list_dirty(s, &f->trie->root, 0);
+	for (size_t i = 0; i < s->job_count; i++) {
+		const struct hash_job *job = &s->jobs[i];
+
+		if (i + AHEAD < s->job_count)
+			trie_node_prefetch(job[AHEAD].node, job[AHEAD].node_size);
+		if (job->node->flags & NODE_DIRTY && job->node->kind == NODE_LEAF)
+			flush_leaf(f, trie_node_leaf(job->node), job->at);
+		else if (job->node->flags & NODE_DIRTY)
+			flush_branch(f, trie_node_branch(job->node), job->at);
+		trie_node_set_clean(&s->pool, job->node);
+	}
+	s->job_count = 0;
 }
 
 void trie_flush(struct trie_store *s, struct trie *t, struct tree_sink sink)
 {
 	struct flush f = { .store = s, .trie = t, .sink = sink };
 
+	CHECK(s->job_count == 0);
 	if (t->stale_count)
 		qsort(t->stale, t->stale_count, sizeof(*t->stale), compare_stale);
-	if (t->root.node)
-		flush_node(&f, t->root.node, 0);
+	if (t->root.node && t->root.node->flags & NODE_DIRTY)
+		flush_nodes(&f);
 	for (; f.stale_next < t->stale_count; f.stale_next++) {
 		const struct stale_record *r = &t->stale[f.stale_next];
 
