@@ -12,6 +12,7 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{ "crypto", bench_crypto, "signatures and hashes on one core" },
+	{ "exec", bench_exec, "blocks of transfers: execution, roots, the state tree" },
 	{ "load", bench_load, "transfers that a running node mines per second" },
 	{ "state", bench_state, "a block's state: trie and database, beside raw LevelDB" },
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "chain/block.h"
 #include "chain/decode.h"
 #include "codec/rlp.h"
 #include "crypto/keccak.h"
@@ -97,6 +98,28 @@ void receipt_encode(struct buf *out, const struct receipt *r)
 	rlp_put_bytes(out, bytes_of(bloom.bytes, BLOOM_SIZE));
 	put_logs(out, r);
 	rlp_list_close(out, list);
+}
+
+void receipts_root(struct hash *out, const struct receipt receipts[], size_t count)
+{
+	struct bytes *values = xmalloc(count * sizeof(*values));
+	struct buf encoded = { 0 };
+	size_t start = 0;
+
+	buf_reserve(&encoded, count * (BLOOM_SIZE + 32));
+	for (size_t i = 0; i < count; i++) {
+		receipt_encode(&encoded, &receipts[i]);
+		values[i].size = encoded.size - start;
+		start = encoded.size;
+	}
+	start = 0;
+	for (size_t i = 0; i < count; i++) {
+		values[i].data = encoded.data + start;
+		start += values[i].size;
+	}
+	ordered_root(out, values, count);
+	free(values);
+	buf_clear(&encoded);
 }
 
 void receipt_encode_stored(struct buf *out, const struct receipt *r)

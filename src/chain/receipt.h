@@ -37,6 +37,9 @@ void receipt_bloom(const struct receipt *r, struct bloom *bloom);
 /* Ethereum's form (EIP-2718 envelope), which receiptsRoot covers; bloom included. */
 void receipt_encode(struct buf *out, const struct receipt *r);
 
+/* receiptsRoot over `count` receipts of a block. */
+void receipts_root(struct hash *out, const struct receipt receipts[], size_t count);
+
 /* Our stored form: rlp([type, success, gas used, cumulative gas used, logs]). */
 void receipt_encode_stored(struct buf *out, const struct receipt *r);
 int receipt_decode_stored(struct receipt *out, struct bytes rlp, struct err *err);

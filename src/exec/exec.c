@@ -254,31 +254,6 @@ static int system_end(struct building *b, struct err *err)
 	return OK;
 }
 
-/* receiptsRoot and the bloom: the encodings stand one behind the other. */
-static void fill_receipts(struct building *b)
-{
-	size_t count = b->block.tx_count;
-	struct bytes *values = xmalloc(count * sizeof(values[0]));
-	struct buf encoded = { 0 };
-	size_t start = 0;
-
-	buf_reserve(&encoded, count * (BLOOM_SIZE + 32));
-	for (size_t i = 0; i < count; i++) {
-		receipt_encode(&encoded, &b->receipts[i]);
-		values[i].size = encoded.size - start;
-		start = encoded.size;
-		receipt_bloom(&b->receipts[i], &b->block.header.logs_bloom);
-	}
-	start = 0;
-	for (size_t i = 0; i < count; i++) {
-		values[i].data = encoded.data + start;
-		start += values[i].size;
-	}
-	ordered_root(&b->block.header.receipts_root, values, count);
-	free(values);
-	buf_clear(&encoded);
-}
-
 /* Everything but the state root and the hash. */
 static int finish(struct building *b, struct state_diff *diff, struct err *err)
 {
@@ -287,7 +262,9 @@ static int finish(struct building *b, struct state_diff *diff, struct err *err)
 	if (rc)
 		return rc;
 	overlay_diff(b->x->overlay, diff);
-	fill_receipts(b);
+	receipts_root(&b->block.header.receipts_root, b->receipts, b->block.tx_count);
+	for (size_t i = 0; i < b->block.tx_count; i++)
+		receipt_bloom(&b->receipts[i], &b->block.header.logs_bloom);
 	return OK;
 }
 

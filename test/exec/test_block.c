@@ -147,6 +147,48 @@ Test(exec_block, state_root_is_that_of_the_accounts)
 	world_clear(&w);
 }
 
+/* transactionsRoot and receiptsRoot as Ethereum defines them: rlp(index) to the
+ * EIP-2718 bytes, in a trie that is built pair by pair. */
+Test(exec_block, list_roots_are_ethereums)
+{
+	struct world w;
+	struct exec_result r;
+	struct tx *txs[3];
+	struct trie_pair pairs[3];
+	struct hash root;
+	uint8_t keys[3] = { 0x80, 1, 2 };
+	struct buf encoded[3] = { 0 };
+
+	world_init(&w);
+	world_start(&w);
+	for (uint64_t i = 0; i < 3; i++) {
+		struct tx t = world_template(i);
+
+		t.type = (enum tx_type)i;
+		t.max_priority_fee = t.max_fee;
+		txs[i] = world_sign(&w, 0, &t);
+	}
+	world_propose(&w, txs, 3, NULL, &r);
+	cr_assert_eq(r.block.tx_count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		receipt_encode(&encoded[i], &r.receipts[i]);
+		cr_assert_eq(encoded[i].data[0] == i, i > 0, "the type stands in front, of typed ones");
+		pairs[i] = (struct trie_pair){ bytes_of(&keys[i], 1), buf_bytes(&encoded[i]) };
+	}
+	trie_root(&root, pairs, 3);
+	cr_assert(hash_equal(&root, &r.block.header.receipts_root));
+	for (size_t i = 0; i < 3; i++) {
+		pairs[i].value = txs[i]->raw;
+		buf_clear(&encoded[i]);
+	}
+	trie_root(&root, pairs, 3);
+	cr_assert(hash_equal(&root, &r.block.header.transactions_root));
+	for (size_t i = 0; i < 3; i++)
+		tx_unref(txs[i]);
+	exec_result_clear(&r);
+	world_clear(&w);
+}
+
 Test(exec_block, empty_block_has_fields_of_design)
 {
 	struct world w;
