@@ -202,11 +202,14 @@ static bool run_group(struct daemon *d, struct node_job *jobs[], size_t count)
 		if (!run_job(d, jobs[i]))
 			return false;
 	node_jobs_sync(jobs, count);
-	for (size_t i = 0; i < count; i++)
-		if (node_job_is_early(jobs[i]))
-			post(d, (struct event){ .kind = EVENT_JOB, .job = jobs[i] });
 	for (size_t i = 0; i < count; i++) {
-		if (node_job_is_early(jobs[i]))
+		if (!node_job_is_early(jobs[i]))
+			continue;
+		post(d, (struct event){ .kind = EVENT_JOB, .job = jobs[i] });
+		jobs[i] = NULL; /* the node's again, which may have freed it by now */
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!jobs[i])
 			continue;
 		if (node_job_finish(jobs[i], &err) != OK) {
 			post(d, (struct event){ .kind = EVENT_JOB_FAIL, .job = jobs[i], .err = err });
