@@ -476,7 +476,7 @@ static void conn_refuse_parse(struct conn *c, int status)
 
 	c->has_head = false;
 	if (status == 413)
-		text = "the body is too large: send less, or raise --http-body-size";
+		text = "the body is too large: send less, or raise --rpc-body-size";
 	else if (status == 431)
 		text = "the header is too large";
 	else if (status == 501)
