@@ -37,7 +37,8 @@ static int put_txs(struct rpc_item *i, struct jout *out, const struct rpc_block 
 	if (code != OK)
 		return code;
 	jout_array(out);
-	code = rpc_item_reader(i)->each_tx(rpc_item_snapshot(i), b->header.height, put_next, &w, err);
+	code = rpc_item_reader(i)->each_tx(rpc_item_snapshot(i), b->header.height, put_next, &w,
+					   err);
 	if (code == OK)
 		jout_array_end(out);
 	return code;
@@ -53,7 +54,8 @@ static void put_hash(struct jout *out, const struct rpc_tx *t, const struct form
 	form_hash(out, &t->tx->hash);
 }
 
-static void put_raw_receipt(struct jout *out, const struct rpc_tx *t, const struct form_place *place)
+static void put_raw_receipt(struct jout *out, const struct rpc_tx *t,
+			    const struct form_place *place)
 {
 	struct buf raw = { 0 };
 
@@ -110,7 +112,8 @@ int call_get_tx_count(struct rpc_item *i, struct jout *out, struct err *err)
 	return with_block(i, out, err, put_tx_count);
 }
 
-static int put_zero(struct rpc_item *i, struct jout *out, const struct rpc_block *b, struct err *err)
+static int put_zero(struct rpc_item *i, struct jout *out, const struct rpc_block *b,
+		    struct err *err)
 {
 	jout_quantity(out, 0);
 	return OK;

@@ -42,7 +42,8 @@ static bool is_crowded(const struct chain_params *params, const struct rpc_block
 }
 
 /* A percentile of the tips in a block, from transactions spread evenly over it. */
-static int sample_tip(struct rpc_item *i, const struct rpc_block *b, struct wei *out, struct err *err)
+static int sample_tip(struct rpc_item *i, const struct rpc_block *b, struct wei *out,
+		      struct err *err)
 {
 	const struct rpc_reader_ops *reader = rpc_item_reader(i);
 	size_t count = MIN(b->tx_count, TIP_SAMPLE_COUNT);
@@ -69,8 +70,8 @@ static int suggest_tip(struct rpc_item *i, struct wei *out, struct err *err)
 	const struct chain_params *params = rpc_item_info(i)->params;
 	struct wei sampled, least = wei_of(TIP_DEFAULT);
 	struct rpc_block newest = { 0 };
-	int code = reader->block(rpc_item_snapshot(i), reader->height(rpc_item_snapshot(i)), &newest,
-				 err);
+	int code = reader->block(rpc_item_snapshot(i), reader->height(rpc_item_snapshot(i)),
+				 &newest, err);
 
 	if (wei_compare(params->base_fee_floor, least) < 0)
 		least = params->base_fee_floor;
@@ -191,8 +192,8 @@ static int read_rewards(struct rpc_item *i, const struct history *h, const struc
 
 	out->rewards = xcalloc(h->percentile_count, sizeof(*out->rewards));
 	list.items = xcalloc(b->tx_count, sizeof(*list.items));
-	code = rpc_item_reader(i)->each_tx(rpc_item_snapshot(i), b->header.height, collect_paid, &list,
-					   err);
+	code = rpc_item_reader(i)->each_tx(rpc_item_snapshot(i), b->header.height, collect_paid,
+					   &list, err);
 	if (code == OK)
 		find_rewards(h, b, &list, out->rewards);
 	free(list.items);
@@ -211,7 +212,8 @@ static int add_block(struct rpc_item *i, struct history *h, bool *is_spent, stru
 
 		out->base_fee = b.header.base_fee;
 		if (b.header.gas_limit)
-			out->gas_used_ratio = (double)b.header.gas_used / (double)b.header.gas_limit;
+			out->gas_used_ratio =
+				(double)b.header.gas_used / (double)b.header.gas_limit;
 		*is_spent = rpc_item_charge(i, cost, err) != OK;
 		if (!*is_spent && h->percentile_count)
 			code = read_rewards(i, h, &b, out, err);

@@ -15,8 +15,8 @@ static int read_account(struct rpc_item *i, size_t block_index, struct rpc_accou
 
 	if (code != OK)
 		return code;
-	return rpc_item_reader(i)->account(rpc_item_snapshot(i), height, &i->args->at[0].address, out,
-					   err);
+	return rpc_item_reader(i)->account(rpc_item_snapshot(i), height, &i->args->at[0].address,
+					   out, err);
 }
 
 int call_get_balance(struct rpc_item *i, struct jout *out, struct err *err)
@@ -36,8 +36,8 @@ int call_get_code(struct rpc_item *i, struct jout *out, struct err *err)
 	int code = rpc_item_height(i, &i->args->at[1].block, &height, err);
 
 	if (code == OK)
-		code = rpc_item_reader(i)->code(rpc_item_snapshot(i), height, &i->args->at[0].address,
-						code_bytes, err);
+		code = rpc_item_reader(i)->code(rpc_item_snapshot(i), height,
+						&i->args->at[0].address, code_bytes, err);
 	if (code == OK)
 		jout_data(out, buf_bytes(code_bytes));
 	return code;
@@ -140,8 +140,8 @@ static int reverted(struct rpc_item *i, struct bytes output, struct err *err)
 
 	buf_append_bytes(&i->request->error_data, output);
 	if (text.data)
-		return ERR_SET(err, RPC_E_REVERTED, "execution reverted: %.*s", (int)MIN(text.size, 200),
-			       (const char *)text.data);
+		return ERR_SET(err, RPC_E_REVERTED, "execution reverted: %.*s",
+			       (int)MIN(text.size, 200), (const char *)text.data);
 	if (revert_panic(output, &number))
 		return ERR_SET(err, RPC_E_REVERTED, "execution reverted: panic 0x%llx",
 			       (unsigned long long)number);
@@ -152,16 +152,17 @@ static int reverted(struct rpc_item *i, struct bytes output, struct err *err)
 static int run_call(struct rpc_item *i, uint64_t height, struct rpc_call_result *result,
 		    struct err *err)
 {
-	int code = rpc_item_reader(i)->call(rpc_item_snapshot(i), height, &i->args->at[0].call, result,
-					    err);
+	int code = rpc_item_reader(i)->call(rpc_item_snapshot(i), height, &i->args->at[0].call,
+					    result, err);
 
 	if (code != OK || result->success)
 		return code;
 	if (result->reverted)
 		return reverted(i, buf_bytes(&result->output), err);
-	return ERR_SET(err, RPC_E_REJECTED,
-		       "execution failed after %llu gas: out of gas, or an instruction that is not valid",
-		       (unsigned long long)result->gas_used);
+	return ERR_SET(
+		err, RPC_E_REJECTED,
+		"execution failed after %llu gas: out of gas, or an instruction that is not valid",
+		(unsigned long long)result->gas_used);
 }
 
 int call_call(struct rpc_item *i, struct jout *out, struct err *err)
@@ -186,8 +187,8 @@ int call_estimate_gas(struct rpc_item *i, struct jout *out, struct err *err)
 
 	if (code != OK)
 		return code;
-	code = rpc_item_reader(i)->estimate_gas(rpc_item_snapshot(i), height, &i->args->at[0].call, &gas,
-						err);
+	code = rpc_item_reader(i)->estimate_gas(rpc_item_snapshot(i), height, &i->args->at[0].call,
+						&gas, err);
 	if (code == OK)
 		jout_quantity(out, gas);
 	if (code == RPC_E_REVERTED) {
@@ -255,10 +256,11 @@ static int ask_proof(struct rpc_item *i, const struct rpc_node_backend *node, st
 				&p->account_proof, p->values, p->slot_proofs, err);
 	free(keys);
 	if (code == OK && p->block.kind == RPC_BLOCK_HEIGHT && p->block.height != height)
-		return ERR_SET(err, RPC_E_PRUNED,
-			       "proofs are given for the newest block only, which is %llu: ask with "
-			       "\"latest\", not for block %llu", (unsigned long long)height,
-			       (unsigned long long)p->block.height);
+		return ERR_SET(
+			err, RPC_E_PRUNED,
+			"proofs are given for the newest block only, which is %llu: ask with "
+			"\"latest\", not for block %llu",
+			(unsigned long long)height, (unsigned long long)p->block.height);
 	return code;
 }
 

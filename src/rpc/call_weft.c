@@ -163,7 +163,8 @@ static void put_signature(struct jout *out, const struct signature *s)
 	form_key_data(out, "signature", bytes_of(joined, sizeof(joined)));
 }
 
-static void put_signers(struct jout *out, const struct certificate *c, const struct validator_set *set)
+static void put_signers(struct jout *out, const struct certificate *c,
+			const struct validator_set *set)
 {
 	size_t at = 0;
 
@@ -179,8 +180,8 @@ static void put_signers(struct jout *out, const struct certificate *c, const str
 	jout_array_end(out);
 }
 
-static void put_certificate(struct jout *out, const struct rpc_block *b, const struct certificate *c,
-			    const struct validator_set *set)
+static void put_certificate(struct jout *out, const struct rpc_block *b,
+			    const struct certificate *c, const struct validator_set *set)
 {
 	jout_object(out);
 	form_key_quantity(out, "height", c->height);
@@ -310,7 +311,8 @@ static void release_consensus(void *state)
 	free(answer);
 }
 
-const struct rpc_errand errand_consensus_status = { ask_consensus, tell_consensus, release_consensus };
+const struct rpc_errand errand_consensus_status = { ask_consensus, tell_consensus,
+						    release_consensus };
 
 /* --- weft_methods: the table itself --- */
 

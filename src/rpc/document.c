@@ -36,8 +36,8 @@ static void put_section(struct buf *out, const char *prefix, const char *title)
 	size_t count;
 	const struct rpc_method *methods = rpc_methods(&count);
 
-	buf_printf(out, "\n### %s: `%s…`\n\n| Method | Parameters | Gives | | Cost |\n|---|---|---|---|---|\n",
-		   title, prefix);
+	buf_printf(out, "\n### %s: `%s…`\n\n", title, prefix);
+	buf_printf(out, "| Method | Parameters | Gives | | Cost |\n|---|---|---|---|---|\n");
 	for (size_t k = 0; k < count; k++) {
 		const struct rpc_method *m = &methods[k];
 

@@ -36,8 +36,8 @@ static void put_home(const struct rpc *r, struct buf *body)
 {
 	buf_printf(body,
 		   "%s, chain %llu\n\n"
-		   "This is a Weft node's JSON-RPC port. Wallets and tools send POST requests to this\n"
-		   "address. A browser may look at:\n\n"
+		   "This is a Weft node's JSON-RPC port. Wallets and tools send POST requests\n"
+		   "to this address. A browser may look at:\n\n"
 		   "  /liveness    does the process answer\n"
 		   "  /readiness   is it of use: ?minPeers=1&maxBlocksBehind=2\n"
 		   "  /metrics     counters, in Prometheus' text format\n",
@@ -69,7 +69,8 @@ static int readiness(const struct rpc *r, struct rpc_node_backend node, const ch
 
 	if (!query_number(query, "minPeers", 0, &min_peers) ||
 	    !query_number(query, "maxBlocksBehind", MAX_BEHIND_DEFAULT, &max_behind)) {
-		buf_printf(body, "{\"error\":\"minPeers and maxBlocksBehind are decimal numbers\"}");
+		buf_printf(body,
+			   "{\"error\":\"minPeers and maxBlocksBehind are decimal numbers\"}");
 		return 400;
 	}
 	is_up = peers >= min_peers && behind <= max_behind;

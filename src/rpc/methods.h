@@ -78,7 +78,7 @@ struct rpc_request {
 	struct buf replies;        /* one after another, in the order of their making */
 	struct buf scratch;        /* for a handler; emptied before each */
 	struct buf error_data;     /* what error.data says, in hex; emptied before each */
-	void *snapshot;            /* opened by the first who asks, closed after each worker's part */
+	void *snapshot; /* opened by the first who asks, closed after each worker's part */
 	uint64_t cost;
 };
 

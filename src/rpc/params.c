@@ -12,23 +12,26 @@ static const struct {
 	[RPC_ARG_ADDRESS] = { "address", "20 bytes as `0x` and 40 hexadecimal digits" },
 	[RPC_ARG_HASH] = { "hash", "32 bytes as `0x` and 64 hexadecimal digits" },
 	[RPC_ARG_DATA] = { "data", "bytes as `0x` and an even number of hexadecimal digits" },
-	[RPC_ARG_QUANTITY] = { "quantity",
-		"a number of at most 64 bits, as `0x` and hexadecimal digits without leading zeros, or "
-		"as a JSON number" },
+	[RPC_ARG_QUANTITY] = {
+		"quantity", "a number of at most 64 bits, as `0x` and hexadecimal digits without "
+			    "leading zeros, or as a JSON number" },
 	[RPC_ARG_BOOL] = { "bool", "`true` or `false`" },
-	[RPC_ARG_NUMBER] = { "number",
-		"a block's number as a quantity, or `latest`, `safe`, `finalized`, `pending` (all the "
-		"newest block: a block here is final), or `earliest`; left out, `latest`" },
-	[RPC_ARG_BLOCK] = { "block",
-		"a number as above, a block's hash, or `{blockNumber}` or `{blockHash, requireCanonical}` "
-		"(EIP-1898); left out, `latest`" },
+	[RPC_ARG_NUMBER] = {
+		"number", "a block's number as a quantity, or `latest`, `safe`, `finalized`, "
+			  "`pending` (all the newest block: a block here is final), or "
+			  "`earliest`; left out, `latest`" },
+	[RPC_ARG_BLOCK] = {
+		"block", "a number as above, a block's hash, or `{blockNumber}` or "
+			 "`{blockHash, requireCanonical}` (EIP-1898); left out, `latest`" },
 	[RPC_ARG_BLOCK_HASH] = { "blockHash", "a block's hash" },
 	[RPC_ARG_SLOT] = { "slot", "a storage slot, up to 64 hexadecimal digits after `0x`" },
 	[RPC_ARG_SLOTS] = { "slots", "an array of at most 1024 storage slots" },
-	[RPC_ARG_PERCENTILES] = { "percentiles", "an array of at most 100 rising numbers from 0 to 100" },
-	[RPC_ARG_CALL] = { "call",
-		"`{from, to, gas, gasPrice, maxFeePerGas, maxPriorityFeePerGas, value, data, input, "
-		"accessList}`, each optional; `data` and `input` are the same" },
+	[RPC_ARG_PERCENTILES] = {
+		"percentiles", "an array of at most 100 rising numbers from 0 to 100" },
+	[RPC_ARG_CALL] = {
+		"call", "`{from, to, gas, gasPrice, maxFeePerGas, maxPriorityFeePerGas, value, "
+			"data, input, accessList}`, each optional; `data` and `input` are the "
+			"same" },
 	[RPC_ARG_OVERRIDES] = { "overrides", "`{}`; overrides are not supported yet" },
 };
 
@@ -232,7 +235,9 @@ static int read_block_object(struct rpc_block_ref *out, const struct jval *v, st
 	if (canonical && jval_kind(canonical) != JVAL_BOOL)
 		return want_kind(err, "a boolean", "requireCanonical", canonical);
 	if (number && hash)
-		return bad(err, "cannot specify both blockHash and blockNumber, choose one or the other");
+		return bad(
+			err,
+			"cannot specify both blockHash and blockNumber, choose one or the other");
 	if (number)
 		return read_number(out, number, err);
 	if (!hash)
@@ -315,11 +320,13 @@ static int read_percentiles(struct rpc_args *args, struct rpc_arg *out, const st
 			return want_kind(err, "a number", "a percentile", item);
 		items[i] = jval_real(item);
 		if (items[i] < 0 || items[i] > 100)
-			return ERR_SET(err, RPC_E_PARAMS, "invalid reward percentile: %f", items[i]);
+			return ERR_SET(err, RPC_E_PARAMS, "invalid reward percentile: %f",
+				       items[i]);
 		if (items[i] < last)
-			return ERR_SET(err, RPC_E_PARAMS,
-				       "invalid reward percentile: element %zu is below the one before it",
-				       i);
+			return ERR_SET(
+				err, RPC_E_PARAMS,
+				"invalid reward percentile: element %zu is below the one before it",
+				i);
 		last = items[i];
 	}
 	return OK;
@@ -412,13 +419,14 @@ static int read_call_fee(struct rpc_call *out, const struct jval *v, struct err 
 	int code = OK;
 
 	if (price && (fee || tip))
-		return bad(err, "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified");
+		return bad(err,
+			   "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified");
 	if (tip)
 		code = read_wei(&max_tip, tip, "maxPriorityFeePerGas", err);
 	if (code == OK && (price || fee)) {
 		out->has_fee = true;
-		code = read_wei(&out->max_fee, price ? price : fee, price ? "gasPrice" : "maxFeePerGas",
-				err);
+		code = read_wei(&out->max_fee, price ? price : fee,
+				price ? "gasPrice" : "maxFeePerGas", err);
 	}
 	if (code == OK && tip && fee && wei_compare(out->max_fee, max_tip) < 0)
 		return bad(err, "maxFeePerGas is below maxPriorityFeePerGas");
@@ -448,7 +456,8 @@ static int read_call(struct rpc_args *args, struct rpc_call *out, const struct j
 	if (code == OK && chain)
 		code = read_quantity(&id, chain, "chainId", err);
 	if (code == OK && id != chain_id)
-		code = ERR_SET(err, RPC_E_PARAMS, "chainId does not match node's (have=%llu, want=%llu)",
+		code = ERR_SET(err, RPC_E_PARAMS,
+			       "chainId does not match node's (have=%llu, want=%llu)",
 			       (unsigned long long)id, (unsigned long long)chain_id);
 	if (code == OK)
 		code = read_call_fee(out, v, err);
@@ -522,7 +531,8 @@ int rpc_args_read(struct rpc_args *args, const char *shape, const struct jval *p
 	struct rpc_param param;
 
 	if (kind != JVAL_ABSENT && kind != JVAL_NULL && kind != JVAL_ARRAY)
-		return ERR_SET(err, RPC_E_PARAMS, "params must be an array, not %s", kind_text(params));
+		return ERR_SET(err, RPC_E_PARAMS, "params must be an array, not %s",
+			       kind_text(params));
 	while (rpc_shape_next(&shape, &param)) {
 		const struct jval *v = jval_at(params, args->count);
 		struct rpc_arg *arg = &args->at[args->count];
@@ -535,8 +545,9 @@ int rpc_args_read(struct rpc_args *args, const char *shape, const struct jval *p
 		memset(arg, 0, sizeof(*arg)); /* a block that is left out is the newest */
 		arg->is_present = v && jval_kind(v) != JVAL_NULL;
 		if (!arg->is_present && !param.is_optional)
-			return ERR_SET(err, RPC_E_PARAMS, "missing value for required argument %zu (%s)",
-				       args->count, name);
+			return ERR_SET(err, RPC_E_PARAMS,
+				       "missing value for required argument %zu (%s)", args->count,
+				       name);
 		if (arg->is_present) {
 			code = read_arg(args, arg, param.kind, name, v, chain_id, err);
 			if (code != OK)
@@ -545,7 +556,8 @@ int rpc_args_read(struct rpc_args *args, const char *shape, const struct jval *p
 		args->count++;
 	}
 	if (given > args->count)
-		return ERR_SET(err, RPC_E_PARAMS, "too many arguments, want at most %zu", args->count);
+		return ERR_SET(err, RPC_E_PARAMS, "too many arguments, want at most %zu",
+			       args->count);
 	return OK;
 }
 

@@ -361,7 +361,8 @@ static int check_batch(struct rpc_request *q, struct err *err)
 		return ERR_SET(err, RPC_E_REQUEST, "invalid request: an empty batch");
 	if (q->count > max)
 		return ERR_SET(err, RPC_E_REQUEST,
-			       "batch too large: %zu requests, at most %zu are allowed", q->count, max);
+			       "batch too large: %zu requests, at most %zu are allowed", q->count,
+			       max);
 	return OK;
 }
 

@@ -28,8 +28,8 @@ struct rpc_limits {
 	uint64_t cost;     /* sum of the methods' costs in one body; see methods.h */
 };
 
-struct rpc *rpc_new(const struct rpc_info *info, const struct ecc *ecc, struct rpc_reader_backend reader,
-		    struct rpc_limits limits);
+struct rpc *rpc_new(const struct rpc_info *info, const struct ecc *ecc,
+		    struct rpc_reader_backend reader, struct rpc_limits limits);
 void rpc_free(struct rpc *r);
 
 struct rpc_request;

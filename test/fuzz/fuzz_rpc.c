@@ -54,12 +54,14 @@ const char *const fuzz_seeds[] = {
 
 static const char *const words[] = {
 	"null", "true", "false", "0", "1", "-1", "2.5", "9223372036854775807", "[]", "{}", "\"\"",
-	"\"0x\"", "\"0x0\"", "\"0x1\"", "\"0x3\"", "\"0x01\"", "\"0xffffffffffffffff\"", "\"latest\"",
-	"\"pending\"", "\"earliest\"", "\"0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0\"",
+	"\"0x\"", "\"0x0\"", "\"0x1\"", "\"0x3\"", "\"0x01\"", "\"0xffffffffffffffff\"",
+	"\"latest\"", "\"pending\"", "\"earliest\"",
+	"\"0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0\"",
 	"\"0x00000000000000000000000000000000000000000000000000000000000000ff\"", "[0,50,100]",
 	"[\"0x1\",\"0x2\"]", "{\"blockNumber\":\"0x1\"}",
 	"{\"to\":\"0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0\",\"data\":\"0xff08c379a0\"}",
-	"{\"from\":\"0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0\",\"value\":\"0x1\",\"gas\":\"0x5208\"}",
+	"{\"from\":\"0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0\","
+	"\"value\":\"0x1\",\"gas\":\"0x5208\"}",
 	"{\"input\":\"0xfe\",\"maxFeePerGas\":\"0x1\",\"accessList\":[{\"address\":\"0x\"}]}",
 };
 
@@ -98,7 +100,8 @@ static struct buf cook(const struct fake *f, struct bytes recipe)
 			   at > 1 ? "," : "", at, methods[recipe.data[at] % count].name);
 		at++;
 		for (bool is_first = true; at < recipe.size && recipe.data[at] < STOP; at++) {
-			struct bytes rest = bytes_of(recipe.data + at + 1, MIN(recipe.size - at - 1, 64));
+			size_t left = MIN(recipe.size - at - 1, 64);
+			struct bytes rest = bytes_of(recipe.data + at + 1, left);
 
 			if (!is_first)
 				buf_append_byte(&out, ',');

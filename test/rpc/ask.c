@@ -131,7 +131,8 @@ const struct jval *value_at(const struct jval *v, const char *path)
 
 		cr_assert_lt(size, sizeof(key));
 		snprintf(key, sizeof(key), "%.*s", (int)size, path);
-		v = jval_kind(v) == JVAL_ARRAY ? jval_at(v, strtoul(key, NULL, 10)) : jval_get(v, key);
+		v = jval_kind(v) == JVAL_ARRAY ? jval_at(v, strtoul(key, NULL, 10))
+					       : jval_get(v, key);
 		path += size + (path[size] == '.');
 	}
 	return v;

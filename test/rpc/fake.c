@@ -28,8 +28,12 @@ struct addr fake_contract(void)
 
 static struct tx transfer_fields(enum tx_type type, uint64_t nonce)
 {
-	struct tx t = { .type = type, .has_chain_id = true, .chain_id = FAKE_CHAIN_ID, .nonce = nonce,
-			.gas_limit = 21000, .value = wei_of(1000 + nonce) };
+	struct tx t = { .type = type,
+			.has_chain_id = true,
+			.chain_id = FAKE_CHAIN_ID,
+			.nonce = nonce,
+			.gas_limit = 21000,
+			.value = wei_of(1000 + nonce) };
 
 	t.to = fake_contract();
 	t.max_fee = wei_of(3 * WEI_PER_GWEI);
@@ -385,7 +389,8 @@ static int call(void *snapshot, uint64_t height, const struct rpc_call *c,
 	out->reverted = first == 0xff;
 	out->gas_used = 21000;
 	if (c->data.size)
-		buf_append(&out->output, c->data.data + out->reverted, c->data.size - out->reverted);
+		buf_append(&out->output, c->data.data + out->reverted,
+			   c->data.size - out->reverted);
 	return OK;
 }
 
@@ -415,8 +420,8 @@ static int next_base_fee(void *snapshot, struct wei *out, struct err *err)
 struct rpc_reader_backend fake_reader(struct fake *f)
 {
 	static const struct rpc_reader_ops ops = {
-		open_snapshot, close_snapshot, newest, read_block, find_block, read_tx, find_tx, each_tx,
-		read_account, read_storage, read_code, call, estimate, next_base_fee,
+		open_snapshot, close_snapshot, newest, read_block, find_block, read_tx, find_tx,
+		each_tx, read_account, read_storage, read_code, call, estimate, next_base_fee,
 	};
 
 	return (struct rpc_reader_backend){ &ops, f };
@@ -484,9 +489,10 @@ static void one_node(struct rpc_proof *p, uint8_t value)
 	p->count = 1;
 }
 
-static int prove(void *ctx, const struct addr *address, const struct hash slots[], size_t slot_count,
-		 uint64_t *height, struct rpc_account *account, struct rpc_proof *account_proof,
-		 struct u256 values[], struct rpc_proof slot_proofs[], struct err *err)
+static int prove(void *ctx, const struct addr *address, const struct hash slots[],
+		 size_t slot_count, uint64_t *height, struct rpc_account *account,
+		 struct rpc_proof *account_proof, struct u256 values[],
+		 struct rpc_proof slot_proofs[], struct err *err)
 {
 	struct fake *f = ctx;
 
@@ -538,8 +544,8 @@ static void head_age(void *ctx, uint64_t *age_ms, bool *is_stalled)
 struct rpc_node_backend fake_node(struct fake *f)
 {
 	static const struct rpc_node_ops ops = {
-		submit, pool_get, pool_next_nonce, pool_stats, pool_each, prove, consensus_status, metrics,
-		peer_count, head_age,
+		submit, pool_get, pool_next_nonce, pool_stats, pool_each, prove, consensus_status,
+		metrics, peer_count, head_age,
 	};
 
 	return (struct rpc_node_backend){ &ops, f };

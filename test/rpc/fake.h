@@ -35,7 +35,7 @@ struct fake {
 	struct rpc_info info;
 	struct fake_block blocks[FAKE_BLOCK_COUNT];
 	uint64_t height;             /* the newest block that readers see */
-	struct tx *pool[64];         /* in the order of sending; the second half waits behind a gap */
+	struct tx *pool[64]; /* in the order of sending; the second half waits behind a gap */
 	size_t pool_count;
 	size_t open_count, snapshot_count; /* snapshots open now; opened ever */
 	size_t submit_count;

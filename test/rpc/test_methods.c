@@ -70,32 +70,33 @@ Test(rpc, tells_identity)
 
 Test(rpc, finds_block_by_each_name)
 {
-	CHECK_ALL({ "eth_getBlockByNumber", NULL, "number", "\"0x3\"" },
-		  { "eth_getBlockByNumber", "[null,null]", "number", "\"0x3\"" },
-		  { "eth_getBlockByNumber", "[\"latest\"]", "hash", "\"$B3\"" },
-		  { "eth_getBlockByNumber", "[\"safe\",false]", "hash", "\"$B3\"" },
-		  { "eth_getBlockByNumber", "[\"finalized\",false]", "hash", "\"$B3\"" },
-		  { "eth_getBlockByNumber", "[\"pending\",false]", "hash", "\"$B3\"" },
-		  { "eth_getBlockByNumber", "[\"earliest\",false]", "hash", "\"$B0\"" },
-		  { "eth_getBlockByNumber", "[\"0x2\",false]", "hash", "\"$B2\"" },
-		  { "eth_getBlockByNumber", "[2,false]", "hash", "\"$B2\"" },
-		  { "eth_getBlockByNumber", "[\"0x4\",false]", NULL, "null" },
-		  { "eth_getBlockByNumber", "[\"0xffffffffffffffff\",false]", NULL, "null" },
-		  { "eth_getBlockByHash", "[\"$B1\",true]", "number", "\"0x1\"" },
-		  { "eth_getBlockByHash", "[\"$T10\",false]", NULL, "null" },
-		  { "eth_getBlockReceipts", "[{\"blockHash\":\"$B1\",\"requireCanonical\":true}]",
-		    "0.blockHash", "\"$B1\"" },
-		  { "eth_getBlockReceipts", "[{\"blockNumber\":\"0x1\"}]", "4.blockHash", "\"$B1\"" },
-		  { "eth_getBlockReceipts", "[\"$B1\"]", "4.blockHash", "\"$B1\"" },
-		  { "eth_getBlockReceipts", "[\"0x2\"]", NULL, "[]" },
-		  { "eth_getBlockReceipts", "[\"0x9\"]", NULL, "null" },
-		  { "eth_getBlockTransactionCountByNumber", "[\"0x1\"]", NULL, "\"0x5\"" },
-		  { "eth_getBlockTransactionCountByNumber", "[\"0x9\"]", NULL, "null" },
-		  { "eth_getBlockTransactionCountByHash", "[\"$B3\"]", NULL, "\"0x2\"" },
-		  { "eth_getUncleCountByBlockNumber", "[\"0x1\"]", NULL, "\"0x0\"" },
-		  { "eth_getUncleCountByBlockHash", "[\"$T10\"]", NULL, "null" },
-		  { "eth_getUncleByBlockNumberAndIndex", "[\"0x1\",\"0x0\"]", NULL, "null" },
-		  { "eth_getUncleByBlockHashAndIndex", "[\"$B1\",\"0x0\"]", NULL, "null" });
+	CHECK_ALL(
+		{ "eth_getBlockByNumber", NULL, "number", "\"0x3\"" },
+		{ "eth_getBlockByNumber", "[null,null]", "number", "\"0x3\"" },
+		{ "eth_getBlockByNumber", "[\"latest\"]", "hash", "\"$B3\"" },
+		{ "eth_getBlockByNumber", "[\"safe\",false]", "hash", "\"$B3\"" },
+		{ "eth_getBlockByNumber", "[\"finalized\",false]", "hash", "\"$B3\"" },
+		{ "eth_getBlockByNumber", "[\"pending\",false]", "hash", "\"$B3\"" },
+		{ "eth_getBlockByNumber", "[\"earliest\",false]", "hash", "\"$B0\"" },
+		{ "eth_getBlockByNumber", "[\"0x2\",false]", "hash", "\"$B2\"" },
+		{ "eth_getBlockByNumber", "[2,false]", "hash", "\"$B2\"" },
+		{ "eth_getBlockByNumber", "[\"0x4\",false]", NULL, "null" },
+		{ "eth_getBlockByNumber", "[\"0xffffffffffffffff\",false]", NULL, "null" },
+		{ "eth_getBlockByHash", "[\"$B1\",true]", "number", "\"0x1\"" },
+		{ "eth_getBlockByHash", "[\"$T10\",false]", NULL, "null" },
+		{ "eth_getBlockReceipts", "[{\"blockHash\":\"$B1\",\"requireCanonical\":true}]",
+		  "0.blockHash", "\"$B1\"" },
+		{ "eth_getBlockReceipts", "[{\"blockNumber\":\"0x1\"}]", "4.blockHash", "\"$B1\"" },
+		{ "eth_getBlockReceipts", "[\"$B1\"]", "4.blockHash", "\"$B1\"" },
+		{ "eth_getBlockReceipts", "[\"0x2\"]", NULL, "[]" },
+		{ "eth_getBlockReceipts", "[\"0x9\"]", NULL, "null" },
+		{ "eth_getBlockTransactionCountByNumber", "[\"0x1\"]", NULL, "\"0x5\"" },
+		{ "eth_getBlockTransactionCountByNumber", "[\"0x9\"]", NULL, "null" },
+		{ "eth_getBlockTransactionCountByHash", "[\"$B3\"]", NULL, "\"0x2\"" },
+		{ "eth_getUncleCountByBlockNumber", "[\"0x1\"]", NULL, "\"0x0\"" },
+		{ "eth_getUncleCountByBlockHash", "[\"$T10\"]", NULL, "null" },
+		{ "eth_getUncleByBlockNumberAndIndex", "[\"0x1\",\"0x0\"]", NULL, "null" },
+		{ "eth_getUncleByBlockHashAndIndex", "[\"$B1\",\"0x0\"]", NULL, "null" });
 }
 
 #define ZEROS_32 "0000000000000000000000000000000000000000000000000000000000000000"
@@ -103,11 +104,32 @@ Test(rpc, finds_block_by_each_name)
 Test(rpc, writes_block_with_all_fields)
 {
 	static const char *const names[] = {
-		"baseFeePerGas", "blobGasUsed", "difficulty", "excessBlobGas", "extraData", "gasLimit",
-		"gasUsed", "hash", "logsBloom", "miner", "mixHash", "nonce", "number",
-		"parentBeaconBlockRoot", "parentHash", "receiptsRoot", "requestsHash", "sha3Uncles",
-		"size", "stateRoot", "timestamp", "transactions", "transactionsRoot", "uncles",
-		"withdrawals", "withdrawalsRoot",
+		"baseFeePerGas",
+		"blobGasUsed",
+		"difficulty",
+		"excessBlobGas",
+		"extraData",
+		"gasLimit",
+		"gasUsed",
+		"hash",
+		"logsBloom",
+		"miner",
+		"mixHash",
+		"nonce",
+		"number",
+		"parentBeaconBlockRoot",
+		"parentHash",
+		"receiptsRoot",
+		"requestsHash",
+		"sha3Uncles",
+		"size",
+		"stateRoot",
+		"timestamp",
+		"transactions",
+		"transactionsRoot",
+		"uncles",
+		"withdrawals",
+		"withdrawalsRoot",
 	};
 	struct asker a = asker_open();
 	const struct jval *block = ask(&a, "eth_getBlockByNumber", "[\"0x3\"]");
@@ -118,7 +140,8 @@ Test(rpc, writes_block_with_all_fields)
 	asker_close(&a);
 	CHECK_ALL({ "eth_getBlockByNumber", "[\"0x3\"]", "transactions", "[\"$T30\",\"$T31\"]" },
 		  { "eth_getBlockByNumber", "[\"0x3\"]", "withdrawals",
-		    "[{\"index\":\"0x4\",\"validatorIndex\":\"0x0\",\"address\":\"$S\",\"amount\":\"0x11\"}]" },
+		    "[{\"index\":\"0x4\",\"validatorIndex\":\"0x0\",\"address\":\"$S\",\"amount\":"
+		    "\"0x11\"}]" },
 		  { "eth_getBlockByNumber", "[\"0x3\"]", "parentHash", "\"$B2\"" },
 		  { "eth_getBlockByNumber", "[\"0x3\"]", "uncles", "[]" },
 		  { "eth_getBlockByNumber", "[\"0x3\"]", "difficulty", "\"0x0\"" },
@@ -161,7 +184,8 @@ Test(rpc, raw_header_hashes_to_block)
 Test(rpc, writes_transactions_of_each_type)
 {
 #define TX "eth_getTransactionByHash"
-	CHECK_ALL({ TX, "[\"$T10\"]", "type", "\"0x0\"" }, { TX, "[\"$T10\"]", "chainId", "(absent)" },
+	CHECK_ALL({ TX, "[\"$T10\"]", "type", "\"0x0\"" },
+		  { TX, "[\"$T10\"]", "chainId", "(absent)" },
 		  { TX, "[\"$T10\"]", "yParity", "(absent)" },
 		  { TX, "[\"$T10\"]", "accessList", "(absent)" },
 		  { TX, "[\"$T10\"]", "gasPrice", "\"0xb2d05e00\"" },
@@ -172,27 +196,31 @@ Test(rpc, writes_transactions_of_each_type)
 		    "\"0x0000000000000000000000000000000000000000000000000000000000000001\","
 		    "\"0x0000000000000000000000000000000000000000000000000000000000000002\"]}]" },
 		  { TX, "[\"$T12\"]", "maxFeePerGas", "(absent)" },
-		  { TX, "[\"$T13\"]", "type", "\"0x2\"" },
-		  { TX, "[\"$T13\"]", "accessList", "[]" },
+		  { TX, "[\"$T13\"]", "type", "\"0x2\"" }, { TX, "[\"$T13\"]", "accessList", "[]" },
 		  { TX, "[\"$T13\"]", "maxFeePerGas", "\"0xb2d05e00\"" },
 		  { TX, "[\"$T13\"]", "maxPriorityFeePerGas", "\"0x3b9aca00\"" },
 		  /* base fee of block 1 and tip */
 		  { TX, "[\"$T13\"]", "gasPrice", "\"0x77359401\"" },
 		  { TX, "[\"$T13\"]", "from", "\"$S\"" }, { TX, "[\"$T13\"]", "to", "\"$C\"" },
-		  { TX, "[\"$T13\"]", "value", "\"0x3eb\"" }, { TX, "[\"$T13\"]", "nonce", "\"0x3\"" },
-		  { TX, "[\"$T13\"]", "gas", "\"0x5208\"" }, { TX, "[\"$T13\"]", "input", "\"0x\"" },
+		  { TX, "[\"$T13\"]", "value", "\"0x3eb\"" },
+		  { TX, "[\"$T13\"]", "nonce", "\"0x3\"" },
+		  { TX, "[\"$T13\"]", "gas", "\"0x5208\"" },
+		  { TX, "[\"$T13\"]", "input", "\"0x\"" },
 		  { TX, "[\"$T13\"]", "blockHash", "\"$B1\"" },
 		  { TX, "[\"$T13\"]", "blockNumber", "\"0x1\"" },
 		  { TX, "[\"$T13\"]", "blockTimestamp", "\"0x6553f101\"" },
 		  { TX, "[\"$T13\"]", "transactionIndex", "\"0x3\"" },
 		  { TX, "[\"$T14\"]", "to", "null" }, { TX, "[\"$T14\"]", "input", "\"0x6000\"" },
 		  { TX, "[\"$B1\"]", NULL, "null" },
-		  { "eth_getTransactionByBlockNumberAndIndex", "[\"0x1\",\"0x2\"]", "hash", "\"$T12\"" },
+		  { "eth_getTransactionByBlockNumberAndIndex", "[\"0x1\",\"0x2\"]", "hash",
+		    "\"$T12\"" },
 		  { "eth_getTransactionByBlockNumberAndIndex", "[1,2]", "hash", "\"$T12\"" },
 		  { "eth_getTransactionByBlockNumberAndIndex", "[\"0x1\",\"0x5\"]", NULL, "null" },
-		  { "eth_getTransactionByBlockNumberAndIndex", "[\"0x1\",\"0x100000000\"]", NULL, "null" },
+		  { "eth_getTransactionByBlockNumberAndIndex", "[\"0x1\",\"0x100000000\"]", NULL,
+		    "null" },
 		  { "eth_getTransactionByBlockNumberAndIndex", "[\"0x9\",\"0x0\"]", NULL, "null" },
-		  { "eth_getTransactionByBlockHashAndIndex", "[\"$B3\",\"0x1\"]", "hash", "\"$T31\"" });
+		  { "eth_getTransactionByBlockHashAndIndex", "[\"$B3\",\"0x1\"]", "hash",
+		    "\"$T31\"" });
 #undef TX
 }
 
@@ -222,24 +250,25 @@ Test(rpc, writes_signature_by_type)
 Test(rpc, writes_receipts_with_logs)
 {
 #define RC "eth_getTransactionReceipt"
-	CHECK_ALL({ RC, "[\"$T31\"]", "status", "\"0x1\"" }, { RC, "[\"$T14\"]", "status", "\"0x0\"" },
-		  { RC, "[\"$T31\"]", "contractAddress", "null" },
-		  { RC, "[\"$T14\"]", "to", "null" },
-		  { RC, "[\"$T31\"]", "gasUsed", "\"0x5208\"" },
-		  { RC, "[\"$T31\"]", "cumulativeGasUsed", "\"0xa410\"" },
-		  { RC, "[\"$T31\"]", "effectiveGasPrice", "\"0x77359403\"" },
-		  { RC, "[\"$T31\"]", "type", "\"0x2\"" }, { RC, "[\"$T31\"]", "from", "\"$S\"" },
-		  { RC, "[\"$T31\"]", "transactionIndex", "\"0x1\"" },
-		  { RC, "[\"$T31\"]", "logs.0.logIndex", "\"0x1\"" },
-		  { RC, "[\"$T31\"]", "logs.1",
-		    "{\"address\":\"$C\",\"topics\":[],\"data\":\"0x\",\"blockNumber\":\"0x3\","
-		    "\"transactionHash\":\"$T31\",\"transactionIndex\":\"0x1\",\"blockHash\":\"$B3\","
-		    "\"blockTimestamp\":\"0x6553f104\",\"logIndex\":\"0x2\",\"removed\":false}" },
-		  { RC, "[\"$T30\"]", "logs.0.topics.1",
-		    "\"0x00000000000000000000000000000000000000000000000000000000000000bb\"" },
-		  { RC, "[\"$T30\"]", "logs.0.data", "\"0x0102\"" },
-		  { RC, "[\"$T13\"]", "logs", "[]" }, { RC, "[\"$B1\"]", NULL, "null" },
-		  { "eth_getBlockReceipts", "[\"latest\"]", "1.logs.0.logIndex", "\"0x1\"" });
+	CHECK_ALL(
+		{ RC, "[\"$T31\"]", "status", "\"0x1\"" },
+		{ RC, "[\"$T14\"]", "status", "\"0x0\"" },
+		{ RC, "[\"$T31\"]", "contractAddress", "null" }, { RC, "[\"$T14\"]", "to", "null" },
+		{ RC, "[\"$T31\"]", "gasUsed", "\"0x5208\"" },
+		{ RC, "[\"$T31\"]", "cumulativeGasUsed", "\"0xa410\"" },
+		{ RC, "[\"$T31\"]", "effectiveGasPrice", "\"0x77359403\"" },
+		{ RC, "[\"$T31\"]", "type", "\"0x2\"" }, { RC, "[\"$T31\"]", "from", "\"$S\"" },
+		{ RC, "[\"$T31\"]", "transactionIndex", "\"0x1\"" },
+		{ RC, "[\"$T31\"]", "logs.0.logIndex", "\"0x1\"" },
+		{ RC, "[\"$T31\"]", "logs.1",
+		  "{\"address\":\"$C\",\"topics\":[],\"data\":\"0x\",\"blockNumber\":\"0x3\","
+		  "\"transactionHash\":\"$T31\",\"transactionIndex\":\"0x1\",\"blockHash\":\"$B3\","
+		  "\"blockTimestamp\":\"0x6553f104\",\"logIndex\":\"0x2\",\"removed\":false}" },
+		{ RC, "[\"$T30\"]", "logs.0.topics.1",
+		  "\"0x00000000000000000000000000000000000000000000000000000000000000bb\"" },
+		{ RC, "[\"$T30\"]", "logs.0.data", "\"0x0102\"" },
+		{ RC, "[\"$T13\"]", "logs", "[]" }, { RC, "[\"$B1\"]", NULL, "null" },
+		{ "eth_getBlockReceipts", "[\"latest\"]", "1.logs.0.logIndex", "\"0x1\"" });
 #undef RC
 }
 
@@ -268,18 +297,24 @@ Test(rpc, reads_state)
 		  { "eth_getCode", "[\"$C\",\"latest\"]", NULL, "\"0x6001\"" },
 		  { "eth_getStorageAt", "[\"$C\",\"0x5\"]", NULL,
 		    "\"0x0000000000000000000000000000000000000000000000000000000000000005\"" },
-		  { "eth_getStorageAt", "[\"$C\",\"0x" ZEROS_32 "\",\"latest\"]", NULL, "\"0x" ZEROS_32 "\"" });
+		  { "eth_getStorageAt", "[\"$C\",\"0x" ZEROS_32 "\",\"latest\"]", NULL,
+		    "\"0x" ZEROS_32 "\"" });
 }
 
 Test(rpc, runs_calls)
 {
-	CHECK_ALL({ "eth_call", "[{\"to\":\"$C\",\"data\":\"0x0102\"},\"latest\"]", NULL, "\"0x0102\"" },
-		  { "eth_call", "[{\"to\":\"$C\",\"input\":\"0x0102\",\"data\":\"0x0102\"}]", NULL, "\"0x0102\"" },
+	CHECK_ALL({ "eth_call", "[{\"to\":\"$C\",\"data\":\"0x0102\"},\"latest\"]", NULL,
+		    "\"0x0102\"" },
+		  { "eth_call", "[{\"to\":\"$C\",\"input\":\"0x0102\",\"data\":\"0x0102\"}]", NULL,
+		    "\"0x0102\"" },
 		  { "eth_call", "[{\"to\":\"$C\"},null,{},null]", NULL, "\"0x\"" },
-		  { "eth_estimateGas", "[{\"from\":\"$S\",\"to\":\"$C\",\"value\":\"0x1\"}]", NULL, "\"0x5208\"" },
+		  { "eth_estimateGas", "[{\"from\":\"$S\",\"to\":\"$C\",\"value\":\"0x1\"}]", NULL,
+		    "\"0x5208\"" },
 		  { "eth_estimateGas",
-		    "[{\"from\":\"$S\",\"to\":\"$C\",\"type\":\"0x2\",\"nonce\":\"0x7\",\"chainId\":\"0x7a69\","
-		    "\"maxFeePerGas\":\"0x2\",\"maxPriorityFeePerGas\":\"0x1\",\"accessList\":[]},\"latest\"]",
+		    "[{\"from\":\"$S\",\"to\":\"$C\",\"type\":\"0x2\",\"nonce\":\"0x7\","
+		    "\"chainId\":\"0x7a69\","
+		    "\"maxFeePerGas\":\"0x2\",\"maxPriorityFeePerGas\":\"0x1\",\"accessList\":[]},"
+		    "\"latest\"]",
 		    NULL, "\"0x5208\"" });
 }
 
@@ -289,8 +324,10 @@ Test(rpc, hands_call_fields_on)
 	struct rpc_call *c = &a.fake->last_call;
 
 	ask(&a, "eth_call",
-	    "[{\"from\":\"$S\",\"to\":\"$C\",\"gas\":\"0x5209\",\"gasPrice\":\"0x7\",\"value\":\"0x9\","
-	    "\"accessList\":[{\"address\":\"$C\",\"storageKeys\":[\"0x" ZEROS_32 "\"]},{\"address\":\"$S\"}]}]");
+	    "[{\"from\":\"$S\",\"to\":\"$C\",\"gas\":\"0x5209\",\"gasPrice\":\"0x7\",\"value\":"
+	    "\"0x9\","
+	    "\"accessList\":[{\"address\":\"$C\",\"storageKeys\":[\"0x" ZEROS_32
+	    "\"]},{\"address\":\"$S\"}]}]");
 	cr_expect(addr_equal(&c->from, &a.fake->sender));
 	cr_expect(!c->is_create && c->has_gas && c->gas == 0x5209);
 	cr_expect(c->has_fee && wei_compare(c->max_fee, wei_of(7)) == 0);
@@ -307,22 +344,26 @@ Test(rpc, hands_call_fields_on)
 
 Test(rpc, tells_fees)
 {
-	CHECK_ALL({ "eth_maxPriorityFeePerGas", NULL, NULL, "\"0x3b9aca00\"" },
-		  { "eth_gasPrice", NULL, NULL, "\"0x77359404\"" },
-		  { "eth_feeHistory", "[\"0x2\",\"latest\",[20,100]]", NULL,
-		    "{\"oldestBlock\":\"0x2\",\"reward\":[[\"0x0\",\"0x0\"],[\"0x3b9aca00\",\"0x3b9aca00\"]],"
-		    "\"baseFeePerGas\":[\"0x3b9aca02\",\"0x3b9aca03\",\"0x3b9aca04\"],"
-		    "\"gasUsedRatio\":[0.0,0.000175],\"baseFeePerBlobGas\":[\"0x1\",\"0x1\",\"0x1\"],"
-		    "\"blobGasUsedRatio\":[0,0]}" },
-		  { "eth_feeHistory", "[1,\"0x2\"]", NULL,
-		    "{\"oldestBlock\":\"0x2\",\"baseFeePerGas\":[\"0x3b9aca02\",\"0x3b9aca03\"],"
-		    "\"gasUsedRatio\":[0.0],\"baseFeePerBlobGas\":[\"0x1\",\"0x1\"],\"blobGasUsedRatio\":[0]}" },
-		  { "eth_feeHistory", "[\"0x400\",\"latest\",[]]", "oldestBlock", "\"0x0\"" },
-		  { "eth_feeHistory", "[\"0xffffffffffffffff\",\"0x1\",[50]]", "oldestBlock", "\"0x0\"" },
-		  { "eth_feeHistory", "[\"0x0\",\"latest\"]", "gasUsedRatio", "[]" },
-		  /* tips of block 1: 1 gwei twice, then what is left of 3 gwei */
-		  { "eth_feeHistory", "[\"0x1\",\"0x1\",[0,40,41,100]]", "reward.0",
-		    "[\"0x3b9aca00\",\"0x3b9aca00\",\"0x773593ff\",\"0x773593ff\"]" });
+	CHECK_ALL(
+		{ "eth_maxPriorityFeePerGas", NULL, NULL, "\"0x3b9aca00\"" },
+		{ "eth_gasPrice", NULL, NULL, "\"0x77359404\"" },
+		{ "eth_feeHistory", "[\"0x2\",\"latest\",[20,100]]", NULL,
+		  "{\"oldestBlock\":\"0x2\",\"reward\":[[\"0x0\",\"0x0\"],[\"0x3b9aca00\","
+		  "\"0x3b9aca00\"]],"
+		  "\"baseFeePerGas\":[\"0x3b9aca02\",\"0x3b9aca03\",\"0x3b9aca04\"],"
+		  "\"gasUsedRatio\":[0.0,0.000175],\"baseFeePerBlobGas\":[\"0x1\",\"0x1\",\"0x1\"],"
+		  "\"blobGasUsedRatio\":[0,0]}" },
+		{ "eth_feeHistory", "[1,\"0x2\"]", NULL,
+		  "{\"oldestBlock\":\"0x2\",\"baseFeePerGas\":[\"0x3b9aca02\",\"0x3b9aca03\"],"
+		  "\"gasUsedRatio\":[0.0],\"baseFeePerBlobGas\":[\"0x1\",\"0x1\"],"
+		  "\"blobGasUsedRatio\":[0]}" },
+		{ "eth_feeHistory", "[\"0x400\",\"latest\",[]]", "oldestBlock", "\"0x0\"" },
+		{ "eth_feeHistory", "[\"0xffffffffffffffff\",\"0x1\",[50]]", "oldestBlock",
+		  "\"0x0\"" },
+		{ "eth_feeHistory", "[\"0x0\",\"latest\"]", "gasUsedRatio", "[]" },
+		/* tips of block 1: 1 gwei twice, then what is left of 3 gwei */
+		{ "eth_feeHistory", "[\"0x1\",\"0x1\",[0,40,41,100]]", "reward.0",
+		  "[\"0x3b9aca00\",\"0x3b9aca00\",\"0x773593ff\",\"0x773593ff\"]" });
 }
 
 Test(rpc, sends_and_shows_what_waits)
@@ -349,7 +390,8 @@ Test(rpc, sends_and_shows_what_waits)
 		{ "txpool_contentFrom", "[\"$S\"]", "pending.7.hash", "\"$Q\"" },
 		{ "txpool_contentFrom", "[\"$C\"]", NULL, "{\"pending\":{},\"queued\":{}}" },
 		{ "txpool_inspect", NULL, NULL,
-		  "{\"pending\":{\"$E\":{\"7\":\"$F: 1007 wei + 21000 gas × 3000000000 wei\"}},\"queued\":{}}" },
+		  "{\"pending\":{\"$E\":{\"7\":\"$F: 1007 wei + 21000 gas × 3000000000 "
+		  "wei\"}},\"queued\":{}}" },
 	};
 
 	check_all(&a, before, ARRAY_COUNT(before));
@@ -370,7 +412,8 @@ Test(rpc, groups_what_waits_by_sender)
 		{ "txpool_content", NULL, "queued.$E", "(absent)" },
 		{ "txpool_contentFrom", "[\"$C\"]", "pending.9.nonce", "\"0x9\"" },
 		{ "txpool_contentFrom", "[\"$C\"]", "pending.7", "(absent)" },
-		{ "txpool_inspect", NULL, "queued.$F.12", "\"$F: 1012 wei + 21000 gas × 3000000000 wei\"" },
+		{ "txpool_inspect", NULL, "queued.$F.12",
+		  "\"$F: 1012 wei + 21000 gas × 3000000000 wei\"" },
 	};
 
 	for (uint64_t nonce = 7; nonce < 13; nonce++) {
@@ -390,9 +433,11 @@ Test(rpc, proves_newest_only)
 	static const struct expectation e[] = {
 		{ "eth_getProof", "[\"$S\",[\"0x5\",\"0x" ZEROS_32 "\"],\"latest\"]", NULL,
 		  "{\"address\":\"$S\",\"accountProof\":[\"0xc0\"],\"balance\":\"0x3\","
-		  "\"codeHash\":\"0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470\","
+		  "\"codeHash\":"
+		  "\"0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470\","
 		  "\"nonce\":\"0x7\","
-		  "\"storageHash\":\"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421\","
+		  "\"storageHash\":"
+		  "\"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421\","
 		  "\"storageProof\":[{\"key\":\"0x5\",\"value\":\"0x5\",\"proof\":[\"0x00\"]},"
 		  "{\"key\":\"0x" ZEROS_32 "\",\"value\":\"0x0\",\"proof\":[\"0x01\"]}]}" },
 		{ "eth_getProof", "[\"$S\",[]]", "storageProof", "[]" },
@@ -403,38 +448,41 @@ Test(rpc, proves_newest_only)
 
 	check_all(&a, e, ARRAY_COUNT(e));
 	for (int k = 0; k < 2; k++) {
-		cr_expect(!ask(&a, "eth_getProof", k ? "[\"$S\",[],\"0x2\"]" : "[\"$S\",[],\"$B2\"]"));
+		cr_expect(!ask(&a, "eth_getProof",
+			       k ? "[\"$S\",[],\"0x2\"]" : "[\"$S\",[],\"$B2\"]"));
 		cr_expect_eq(error_code(&a), -32000);
-		cr_expect_str_eq(error_message(&a), "proofs are given for the newest block only, which is 3: "
-						    "ask with \"latest\", not for block 2");
+		cr_expect_str_eq(error_message(&a),
+				 "proofs are given for the newest block only, which is 3: "
+				 "ask with \"latest\", not for block 2");
 	}
 	asker_close(&a);
 }
 
 Test(rpc, tells_of_weft)
 {
-	CHECK_ALL({ "weft_nodeInfo", NULL, "validatorAddress", "\"$S\"" },
-		  { "weft_nodeInfo", NULL, "genesisHash", "\"$B0\"" },
-		  { "weft_nodeInfo", NULL, "parameters.revision", "\"osaka\"" },
-		  { "weft_validators", NULL, "validators",
-		    "[{\"index\":\"0x0\",\"address\":\"$S\",\"weight\":\"0x3\"}]" },
-		  { "weft_validators", "[\"0x1\"]", "quorumWeight", "\"0x3\"" },
-		  { "weft_getCertificate", "[\"0x0\"]", NULL, "null" },
-		  { "weft_getCertificate", "[\"0x9\"]", NULL, "null" },
-		  { "weft_getCertificate", "[\"$B2\"]", "height", "\"0x2\"" },
-		  { "weft_getCertificate", "[2]", "view", "\"0x2\"" },
-		  { "weft_getCertificate", "[\"0x2\"]", "blockHash", "\"$B2\"" },
-		  { "weft_getCertificate", "[\"0x2\"]", "signers.0.address", "\"$S\"" },
-		  { "weft_getCertificate", "[\"0x2\"]", "weight", "\"0x3\"" },
-		  { "weft_getCommitments", "[\"0x1\"]", "timeMs", "\"0x18bcfe56ddc\"" },
-		  { "weft_getCommitments", "[\"0x9\"]", NULL, "null" },
-		  { "weft_consensusStatus", NULL, "phase", "\"idle\"" },
-		  { "weft_consensusStatus", NULL, "timeoutMsLeft", "\"0x4d2\"" },
-		  { "weft_consensusStatus", NULL, "validators",
-		    "[{\"address\":\"$S\",\"weight\":\"0x3\",\"voted\":false,\"lastSeenMs\":null}]" },
-		  { "weft_methods", NULL, "1",
-		    "{\"name\":\"web3_sha3\",\"params\":\"data\",\"returns\":\"hash\","
-		    "\"doc\":\"Keccak-256 of the data.\",\"asksNode\":false,\"cost\":\"0x1\"}" });
+	CHECK_ALL(
+		{ "weft_nodeInfo", NULL, "validatorAddress", "\"$S\"" },
+		{ "weft_nodeInfo", NULL, "genesisHash", "\"$B0\"" },
+		{ "weft_nodeInfo", NULL, "parameters.revision", "\"osaka\"" },
+		{ "weft_validators", NULL, "validators",
+		  "[{\"index\":\"0x0\",\"address\":\"$S\",\"weight\":\"0x3\"}]" },
+		{ "weft_validators", "[\"0x1\"]", "quorumWeight", "\"0x3\"" },
+		{ "weft_getCertificate", "[\"0x0\"]", NULL, "null" },
+		{ "weft_getCertificate", "[\"0x9\"]", NULL, "null" },
+		{ "weft_getCertificate", "[\"$B2\"]", "height", "\"0x2\"" },
+		{ "weft_getCertificate", "[2]", "view", "\"0x2\"" },
+		{ "weft_getCertificate", "[\"0x2\"]", "blockHash", "\"$B2\"" },
+		{ "weft_getCertificate", "[\"0x2\"]", "signers.0.address", "\"$S\"" },
+		{ "weft_getCertificate", "[\"0x2\"]", "weight", "\"0x3\"" },
+		{ "weft_getCommitments", "[\"0x1\"]", "timeMs", "\"0x18bcfe56ddc\"" },
+		{ "weft_getCommitments", "[\"0x9\"]", NULL, "null" },
+		{ "weft_consensusStatus", NULL, "phase", "\"idle\"" },
+		{ "weft_consensusStatus", NULL, "timeoutMsLeft", "\"0x4d2\"" },
+		{ "weft_consensusStatus", NULL, "validators",
+		  "[{\"address\":\"$S\",\"weight\":\"0x3\",\"voted\":false,\"lastSeenMs\":null}]" },
+		{ "weft_methods", NULL, "1",
+		  "{\"name\":\"web3_sha3\",\"params\":\"data\",\"returns\":\"hash\","
+		  "\"doc\":\"Keccak-256 of the data.\",\"asksNode\":false,\"cost\":\"0x1\"}" });
 }
 
 /* A client that trusts nobody: the commitments hash to extraData, and the signer
@@ -461,9 +509,12 @@ Test(rpc, commitments_hash_to_extra_data)
 Test(rpc, writes_address_with_checksum)
 {
 	static const char *const vectors[] = {
-		"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
-		"0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB", "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb",
-		"0x52908400098527886E0F7030069857D2E4169EE7", "0xde709f2102306220921060314715629080e2fb77",
+		"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+		"0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+		"0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
+		"0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb",
+		"0x52908400098527886E0F7030069857D2E4169EE7",
+		"0xde709f2102306220921060314715629080e2fb77",
 	};
 
 	for (size_t k = 0; k < ARRAY_COUNT(vectors); k++) {
@@ -489,7 +540,8 @@ static const struct refusal refusals[] = {
 	{ "eth_getBalance", NULL, -32602, "missing value for required argument 0" },
 	{ "eth_getBalance", "{}", -32602, "params must be an array, not an object" },
 	{ "eth_getBalance", "\"x\"", -32602, "params must be an array, not a string" },
-	{ "eth_getBalance", "[1]", -32602, "invalid argument 0: want a string for address, not a number" },
+	{ "eth_getBalance", "[1]", -32602,
+	  "invalid argument 0: want a string for address, not a number" },
 	{ "eth_getBalance", "[\"\"]", -32602, "invalid argument 0: hex string without 0x prefix" },
 	{ "eth_getBalance", "[\"0x00000000000000000000000000000000000000\"]", -32602,
 	  "invalid argument 0: hex string has length 38, want 40 for address" },
@@ -504,7 +556,8 @@ static const struct refusal refusals[] = {
 	{ "eth_getBalance", "[\"$S\",\"0x10000000000000000\"]", -32602,
 	  "invalid argument 1: hex number > 64 bits for block number" },
 	{ "eth_getBalance", "[\"$S\",-1]", -32602, "invalid argument 1: negative number" },
-	{ "eth_getBalance", "[\"$S\",1.5]", -32602, "invalid argument 1: want a hex string or an integer" },
+	{ "eth_getBalance", "[\"$S\",1.5]", -32602,
+	  "invalid argument 1: want a hex string or an integer" },
 	{ "eth_getBalance", "[\"$S\",{}]", -32602, "invalid argument 1: a block object needs" },
 	{ "eth_getBalance", "[\"$S\",{\"blockHash\":\"$B1\",\"blockNumber\":\"0x1\"}]", -32602,
 	  "invalid argument 1: cannot specify both" },
@@ -512,67 +565,95 @@ static const struct refusal refusals[] = {
 	  "invalid argument 1: hex string has length 2, want 64 for block hash" },
 	{ "eth_getBalance", "[\"$S\",{\"blockHash\":\"$B1\",\"requireCanonical\":1}]", -32602,
 	  "invalid argument 1: want a boolean for requireCanonical" },
-	{ "eth_getBalance", "[\"$S\",\"0x4\"]", -32000, "header not found: block 4, the newest is 3" },
-	{ "eth_getBalance", "[\"$S\",\"$T10\"]", -32000, "header not found: no block has the hash 0x" },
+	{ "eth_getBalance", "[\"$S\",\"0x4\"]", -32000,
+	  "header not found: block 4, the newest is 3" },
+	{ "eth_getBalance", "[\"$S\",\"$T10\"]", -32000,
+	  "header not found: no block has the hash 0x" },
 	{ "eth_getBalance", "[\"$S\",\"earliest\"]", -32000, "state is kept from block 1 on" },
 	{ "eth_getCode", "[\"$S\",\"0x9\"]", -32000, "header not found" },
 	{ "eth_getStorageAt", "[\"$S\",\"0x1\",\"0x9\"]", -32000, "header not found" },
-	{ "eth_getStorageAt", "[\"$S\",\"1\"]", -32602, "invalid argument 1: hex string without 0x prefix" },
+	{ "eth_getStorageAt", "[\"$S\",\"1\"]", -32602,
+	  "invalid argument 1: hex string without 0x prefix" },
 	{ "eth_getStorageAt", "[\"$S\",\"0x\"]", -32602, "invalid argument 1: empty hex string" },
 	{ "eth_getStorageAt", "[\"$S\",\"0x1" ZEROS_32 "\"]", -32602,
 	  "invalid argument 1: storage key too long" },
 	{ "eth_getTransactionCount", "[\"$S\",\"0x9\"]", -32000, "header not found" },
-	{ "eth_getProof", "[\"$S\",\"0x0\"]", -32602, "invalid argument 1: want an array for storage keys" },
+	{ "eth_getProof", "[\"$S\",\"0x0\"]", -32602,
+	  "invalid argument 1: want an array for storage keys" },
 	{ "eth_getProof", "[\"$S\",[\"0xzz\"]]", -32602,
 	  "invalid argument 1: element 0: invalid hex string for storage key" },
 	{ "eth_getProof", "[\"$S\",[],\"0x9\"]", -32000, "header not found" },
 	{ "eth_getBlockByNumber", "[\"$B1\"]", -32602, "invalid argument 0: hex number" },
 	{ "eth_getBlockByNumber", "[\"latest\",\"true\"]", -32602,
 	  "invalid argument 1: want a boolean for full, not a string" },
-	{ "eth_getBlockByHash", "[\"latest\"]", -32602, "invalid argument 0: hex string without 0x prefix" },
+	{ "eth_getBlockByHash", "[\"latest\"]", -32602,
+	  "invalid argument 0: hex string without 0x prefix" },
 	{ "eth_getBlockByHash", "[1]", -32602, "invalid argument 0: want a string for block hash" },
-	{ "eth_getTransactionReceipt", "[\"0x1\"]", -32602, "invalid argument 0: hex string has length 1" },
+	{ "eth_getTransactionReceipt", "[\"0x1\"]", -32602,
+	  "invalid argument 0: hex string has length 1" },
 	{ "web3_sha3", "[\"0x123\"]", -32602, "invalid argument 0: hex string of odd length" },
 	{ "eth_call", "[[]]", -32602, "invalid argument 0: want an object for a call" },
-	{ "eth_call", "[{\"to\":\"0x1\"}]", -32602, "invalid argument 0: hex string has length 1, want 40 for to" },
-	{ "eth_call", "[{\"data\":\"0x01\",\"input\":\"0x02\"}]", -32602, "invalid argument 0: both \"data\"" },
-	{ "eth_call", "[{\"gasPrice\":\"0x1\",\"maxFeePerGas\":\"0x1\"}]", -32602, "invalid argument 0: both gasPrice" },
+	{ "eth_call", "[{\"to\":\"0x1\"}]", -32602,
+	  "invalid argument 0: hex string has length 1, want 40 for to" },
+	{ "eth_call", "[{\"data\":\"0x01\",\"input\":\"0x02\"}]", -32602,
+	  "invalid argument 0: both \"data\"" },
+	{ "eth_call", "[{\"gasPrice\":\"0x1\",\"maxFeePerGas\":\"0x1\"}]", -32602,
+	  "invalid argument 0: both gasPrice" },
 	{ "eth_call", "[{\"maxPriorityFeePerGas\":\"0x2\",\"maxFeePerGas\":\"0x1\"}]", -32602,
 	  "invalid argument 0: maxFeePerGas is below" },
 	{ "eth_call", "[{\"chainId\":\"0x1\"}]", -32602,
 	  "invalid argument 0: chainId does not match node's (have=1, want=31337)" },
 	{ "eth_call", "[{\"accessList\":[{\"address\":\"$S\",\"storageKeys\":[\"0x1\"]}]}]", -32602,
-	  "invalid argument 0: accessList element 0: hex string has length 1, want 64 for storage key" },
-	{ "eth_call", "[{\"accessList\":[1]}]", -32602, "invalid argument 0: accessList element 0: want an object" },
-	{ "eth_call", "[{\"to\":\"$C\"},\"latest\",{\"$S\":{}}]", -32602, "invalid argument 2: state and block" },
-	{ "eth_call", "[{\"to\":\"$C\",\"data\":\"0xfe\"}]", -32000, "execution failed after 21000 gas" },
+	  "invalid argument 0: accessList element 0: hex string has length 1, want 64 for storage "
+	  "key" },
+	{ "eth_call", "[{\"accessList\":[1]}]", -32602,
+	  "invalid argument 0: accessList element 0: want an object" },
+	{ "eth_call", "[{\"to\":\"$C\"},\"latest\",{\"$S\":{}}]", -32602,
+	  "invalid argument 2: state and block" },
+	{ "eth_call", "[{\"to\":\"$C\",\"data\":\"0xfe\"}]", -32000,
+	  "execution failed after 21000 gas" },
 	{ "eth_call", "[{\"to\":\"$C\"},\"0x9\"]", -32000, "header not found" },
 	{ "eth_call", "[{\"to\":\"$C\",\"data\":\"0xff\"}]", 3, "execution reverted" },
 	{ "eth_estimateGas", "[{\"to\":\"$C\",\"data\":\"0xff01\"}]", 3, "execution reverted" },
-	{ "eth_estimateGas", "[{\"to\":\"$C\",\"data\":\"0xfe\"}]", -32000, "gas required exceeds allowance" },
-	{ "eth_sendRawTransaction", "[\"0xzz\"]", -32602, "invalid argument 0: invalid hex string for data" },
-	{ "eth_getBalance", "[\"$S\",\"0x1g\"]", -32602, "invalid argument 1: invalid hex string for block number" },
-	{ "eth_getStorageAt", "[\"$S\",5]", -32602, "invalid argument 1: want a string for storage key" },
-	{ "eth_call", "[{\"value\":\"1\"}]", -32602, "invalid argument 0: hex string without 0x prefix for value" },
+	{ "eth_estimateGas", "[{\"to\":\"$C\",\"data\":\"0xfe\"}]", -32000,
+	  "gas required exceeds allowance" },
+	{ "eth_sendRawTransaction", "[\"0xzz\"]", -32602,
+	  "invalid argument 0: invalid hex string for data" },
+	{ "eth_getBalance", "[\"$S\",\"0x1g\"]", -32602,
+	  "invalid argument 1: invalid hex string for block number" },
+	{ "eth_getStorageAt", "[\"$S\",5]", -32602,
+	  "invalid argument 1: want a string for storage key" },
+	{ "eth_call", "[{\"value\":\"1\"}]", -32602,
+	  "invalid argument 0: hex string without 0x prefix for value" },
 	{ "eth_call", "[{\"value\":\"0x1" ZEROS_32 "\"}]", -32602,
 	  "invalid argument 0: hex number > 256 bits for value" },
-	{ "eth_call", "[{\"value\":true}]", -32602, "invalid argument 0: want a hex string or an integer for value" },
-	{ "eth_call", "[{\"gas\":\"0x00\"}]", -32602, "invalid argument 0: hex number with leading zero digits for gas" },
+	{ "eth_call", "[{\"value\":true}]", -32602,
+	  "invalid argument 0: want a hex string or an integer for value" },
+	{ "eth_call", "[{\"gas\":\"0x00\"}]", -32602,
+	  "invalid argument 0: hex number with leading zero digits for gas" },
 	{ "eth_call", "[{\"data\":7}]", -32602, "invalid argument 0: want a string for data" },
-	{ "eth_call", "[{\"accessList\":{}}]", -32602, "invalid argument 0: want an array for accessList" },
+	{ "eth_call", "[{\"accessList\":{}}]", -32602,
+	  "invalid argument 0: want an array for accessList" },
 	{ "eth_call", "[{\"accessList\":[{\"address\":\"$S\",\"storageKeys\":1}]}]", -32602,
 	  "invalid argument 0: accessList element 0: want an array for storageKeys" },
 	{ "eth_call", "[{\"accessList\":[{\"storageKeys\":[]}]}]", -32602,
 	  "invalid argument 0: accessList element 0: want a string for address, not nothing" },
-	{ "eth_call", "[{\"to\":\"$C\"},\"latest\",[]]", -32602, "invalid argument 2: want an object for overrides" },
-	{ "eth_feeHistory", "[\"0x1\",\"latest\",7]", -32602, "invalid argument 2: want an array for percentiles" },
+	{ "eth_call", "[{\"to\":\"$C\"},\"latest\",[]]", -32602,
+	  "invalid argument 2: want an object for overrides" },
+	{ "eth_feeHistory", "[\"0x1\",\"latest\",7]", -32602,
+	  "invalid argument 2: want an array for percentiles" },
 	{ "debug_getRawBlock", "[\"latest\",1]", -32602, "too many arguments, want at most 1" },
 	{ "eth_chainId", "[1]", -32602, "too many arguments, want at most 0" },
-	{ "eth_feeHistory", "[\"x\"]", -32602, "invalid argument 0: hex string without 0x prefix for count" },
-	{ "eth_feeHistory", "[\"0x1\",\"latest\",[-1]]", -32602, "invalid argument 2: invalid reward percentile" },
-	{ "eth_feeHistory", "[\"0x1\",\"latest\",[100.5]]", -32602, "invalid argument 2: invalid reward percentile" },
-	{ "eth_feeHistory", "[\"0x1\",\"latest\",[20,10]]", -32602, "invalid argument 2: invalid reward percentile" },
-	{ "eth_feeHistory", "[\"0x1\",\"latest\",[\"1\"]]", -32602, "invalid argument 2: want a number" },
+	{ "eth_feeHistory", "[\"x\"]", -32602,
+	  "invalid argument 0: hex string without 0x prefix for count" },
+	{ "eth_feeHistory", "[\"0x1\",\"latest\",[-1]]", -32602,
+	  "invalid argument 2: invalid reward percentile" },
+	{ "eth_feeHistory", "[\"0x1\",\"latest\",[100.5]]", -32602,
+	  "invalid argument 2: invalid reward percentile" },
+	{ "eth_feeHistory", "[\"0x1\",\"latest\",[20,10]]", -32602,
+	  "invalid argument 2: invalid reward percentile" },
+	{ "eth_feeHistory", "[\"0x1\",\"latest\",[\"1\"]]", -32602,
+	  "invalid argument 2: want a number" },
 	{ "eth_feeHistory", "[\"0x1\",\"0x9\",[]]", -32000, "header not found" },
 	{ "eth_sendRawTransaction", "[\"0x\"]", -32000, "" },
 	{ "eth_sendRawTransaction", "[\"0x05aa\"]", -32000, "transaction type not supported" },
@@ -593,8 +674,8 @@ Test(rpc, refuses_with_code_and_reason)
 		cr_expect(!ask(&a, r->method, r->params), "%s %s", r->method, r->params);
 		cr_expect_eq(error_code(&a), r->code, "%s %s: %lld %s", r->method, r->params,
 			     (long long)error_code(&a), error_message(&a));
-		cr_expect_eq(strncmp(error_message(&a), r->message, strlen(r->message)), 0, "%s %s: %s",
-			     r->method, r->params, error_message(&a));
+		cr_expect_eq(strncmp(error_message(&a), r->message, strlen(r->message)), 0,
+			     "%s %s: %s", r->method, r->params, error_message(&a));
 	}
 	asker_close(&a);
 }
@@ -622,14 +703,15 @@ Test(rpc, bounds_lists)
 		{ "eth_feeHistory", "[1,\"latest\",[", "50", "]]", RPC_PERCENTILE_MAX },
 		{ "eth_call", "[{\"to\":\"$C\",\"accessList\":[", "{\"address\":\"$S\"}", "]}]",
 		  RPC_ACCESS_MAX },
-		{ "eth_call", "[{\"to\":\"$C\",\"accessList\":[{\"address\":\"$S\",\"storageKeys\":[",
+		{ "eth_call",
+		  "[{\"to\":\"$C\",\"accessList\":[{\"address\":\"$S\",\"storageKeys\":[",
 		  "\"0x" ZEROS_32 "\"", "]}]}]", RPC_ACCESS_MAX - 1 },
 	};
 	struct asker a = asker_open();
 
 	for (size_t k = 0; k < 2 * ARRAY_COUNT(lists); k++) {
-		struct buf params = many(lists[k / 2].item, lists[k / 2].max + k % 2, lists[k / 2].before,
-					 lists[k / 2].behind);
+		struct buf params = many(lists[k / 2].item, lists[k / 2].max + k % 2,
+					 lists[k / 2].before, lists[k / 2].behind);
 		const struct jval *result = ask(&a, lists[k / 2].method, (char *)params.data);
 
 		cr_expect_eq(!result, k % 2, "%zu: %s", k, error_message(&a));
@@ -705,11 +787,16 @@ Test(rpc, refuses_transactions_in_clients_words)
 Test(rpc, tells_of_broken_medium)
 {
 	static const char *const questions[][2] = {
-		{ "eth_getBlockByNumber", "[\"0x1\"]" }, { "eth_getBlockByHash", "[\"$B1\"]" },
-		{ "eth_getTransactionByHash", "[\"$T10\"]" }, { "eth_getTransactionReceipt", "[\"$T10\"]" },
-		{ "eth_getBalance", "[\"$S\"]" }, { "eth_getProof", "[\"$S\",[\"0x1\"]]" },
-		{ "eth_feeHistory", "[\"0x2\",\"latest\",[1]]" }, { "weft_getCertificate", "[]" },
-		{ "eth_gasPrice", "[]" }, { "debug_getRawBlock", "[\"latest\"]" },
+		{ "eth_getBlockByNumber", "[\"0x1\"]" },
+		{ "eth_getBlockByHash", "[\"$B1\"]" },
+		{ "eth_getTransactionByHash", "[\"$T10\"]" },
+		{ "eth_getTransactionReceipt", "[\"$T10\"]" },
+		{ "eth_getBalance", "[\"$S\"]" },
+		{ "eth_getProof", "[\"$S\",[\"0x1\"]]" },
+		{ "eth_feeHistory", "[\"0x2\",\"latest\",[1]]" },
+		{ "weft_getCertificate", "[]" },
+		{ "eth_gasPrice", "[]" },
+		{ "debug_getRawBlock", "[\"latest\"]" },
 	};
 	struct asker a = asker_open();
 
@@ -750,8 +837,9 @@ Test(rpc, tells_of_broken_certificate)
 Test(rpc, finds_transaction_mined_meanwhile)
 {
 	struct asker a = asker_open();
-	struct buf body = expand(&a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getTransactionByHash\","
-				     "\"params\":[\"$T31\"]}");
+	struct buf body =
+		expand(&a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getTransactionByHash\","
+			   "\"params\":[\"$T31\"]}");
 	struct buf reply = { 0 };
 	struct rpc_request *q;
 	bool needs_node;
@@ -778,10 +866,12 @@ Test(rpc, suggests_tip_of_crowded_block)
 	a.fake->height = 1;
 	a.fake->genesis.params.block_tx_count_max = 5;
 	hex_format_u64(text, 2 * WEI_PER_GWEI - 1);
-	cr_expect_str_eq((const char *)jval_string(ask(&a, "eth_maxPriorityFeePerGas", NULL)).data, text);
+	cr_expect_str_eq((const char *)jval_string(ask(&a, "eth_maxPriorityFeePerGas", NULL)).data,
+			 text);
 	a.fake->genesis.params.block_tx_count_max = 10000;
 	a.fake->genesis.params.base_fee_floor = wei_of(0);
-	cr_expect_str_eq((const char *)jval_string(ask(&a, "eth_maxPriorityFeePerGas", NULL)).data, "0x0");
+	cr_expect_str_eq((const char *)jval_string(ask(&a, "eth_maxPriorityFeePerGas", NULL)).data,
+			 "0x0");
 	asker_close(&a);
 }
 
@@ -798,10 +888,13 @@ Test(rpc, table_rows_are_whole)
 		size_t args = 0, lists = 0;
 		bool is_optional = false;
 
-		cr_expect(m[k].run && m[k].cost > 0 && m[k].doc[0] && m[k].returns[0], "%s", m[k].name);
-		cr_expect(!m[k].errand || (m[k].errand->ask && m[k].errand->tell && m[k].errand->release));
+		cr_expect(m[k].run && m[k].cost > 0 && m[k].doc[0] && m[k].returns[0], "%s",
+			  m[k].name);
+		cr_expect(!m[k].errand ||
+			  (m[k].errand->ask && m[k].errand->tell && m[k].errand->release));
 		while (rpc_shape_next(&rest, &p)) {
-			cr_expect(p.is_optional || !is_optional, "%s: optional ones come last", m[k].name);
+			cr_expect(p.is_optional || !is_optional, "%s: optional ones come last",
+				  m[k].name);
 			is_optional = p.is_optional;
 			lists += p.kind == RPC_ARG_SLOTS || p.kind == RPC_ARG_PERCENTILES;
 			args++;
@@ -838,10 +931,14 @@ Test(rpc, every_method_answers_junk)
 				char params[400];
 
 				snprintf(params, sizeof(params), "[%s%s]",
-					 place == 0 ? "" : place == 1 ? "\"$S\"," : "\"$B1\",", junk[n]);
+					 place == 0   ? ""
+					 : place == 1 ? "\"$S\","
+						      : "\"$B1\",",
+					 junk[n]);
 				if (!ask(&a, m[k].name, params))
-					cr_expect(is_sensible(error_code(&a)), "%s %s: %lld %s", m[k].name,
-						  params, (long long)error_code(&a), error_message(&a));
+					cr_expect(is_sensible(error_code(&a)), "%s %s: %lld %s",
+						  m[k].name, params, (long long)error_code(&a),
+						  error_message(&a));
 			}
 		}
 	}

@@ -47,25 +47,27 @@ Test(rpc, echoes_ids)
 }
 
 #define ERROR_REPLY(id, code, message) \
-	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" message "\"}}"
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code \
+	",\"message\":\"" message "\"}}"
+#define NO_REQUEST(id, reason) ERROR_REPLY(id, "-32600", "invalid request: " reason)
+#define BAD_ID NO_REQUEST("null", "id must be a string, a number or null")
 
 Test(rpc, refuses_what_is_no_request)
 {
 	static const struct exchange e[] = {
-		{ "[]", ERROR_REPLY("null", "-32600", "invalid request: an empty batch") },
-		{ "1", ERROR_REPLY("null", "-32600", "invalid request: not an object") },
-		{ "{}", ERROR_REPLY("null", "-32600", "invalid request: jsonrpc must be \\\"2.0\\\"") },
+		{ "[]", NO_REQUEST("null", "an empty batch") },
+		{ "1", NO_REQUEST("null", "not an object") },
+		{ "{}", NO_REQUEST("null", "jsonrpc must be \\\"2.0\\\"") },
 		{ "{\"jsonrpc\":\"1.0\",\"id\":4,\"method\":\"eth_chainId\"}",
-		  ERROR_REPLY("4", "-32600", "invalid request: jsonrpc must be \\\"2.0\\\"") },
+		  NO_REQUEST("4", "jsonrpc must be \\\"2.0\\\"") },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":7}",
-		  ERROR_REPLY("4", "-32600", "invalid request: method must be a string") },
+		  NO_REQUEST("4", "method must be a string") },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":[],\"method\":\"eth_chainId\"}",
-		  ERROR_REPLY("null", "-32600", "invalid request: id must be a string, a number or null") },
-		{ CHAIN_ID("true"),
-		  ERROR_REPLY("null", "-32600", "invalid request: id must be a string, a number or null") },
+		  BAD_ID },
+		{ CHAIN_ID("true"), BAD_ID },
 		{ "[1," CHAIN_ID("2") "]",
-		  "[" ERROR_REPLY("null", "-32600", "invalid request: not an object") "," CHAIN_ID_REPLY("2") "]" },
-		{ "[[]]", "[" ERROR_REPLY("null", "-32600", "invalid request: not an object") "]" },
+		  "[" NO_REQUEST("null", "not an object") "," CHAIN_ID_REPLY("2") "]" },
+		{ "[[]]", "[" NO_REQUEST("null", "not an object") "]" },
 	};
 
 	check_exchanges(e, ARRAY_COUNT(e));
@@ -101,8 +103,9 @@ Test(rpc, answers_no_notification)
 		{ "{\"jsonrpc\":\"2.0\",\"method\":\"eth_nonsense\"}", "" },
 		{ "{\"jsonrpc\":\"2.0\",\"method\":\"eth_getBalance\"}", "" },
 		{ "[{\"jsonrpc\":\"2.0\",\"method\":\"eth_chainId\"}]", "" },
-		{ "[{\"jsonrpc\":\"2.0\",\"method\":\"eth_chainId\"}," CHAIN_ID("5") ",{\"jsonrpc\":\"2.0\","
-		  "\"method\":\"net_peerCount\"}]", "[" CHAIN_ID_REPLY("5") "]" },
+		{ "[{\"jsonrpc\":\"2.0\",\"method\":\"eth_chainId\"}," CHAIN_ID("5") ","
+		  "{\"jsonrpc\":\"2.0\",\"method\":\"net_peerCount\"}]",
+		  "[" CHAIN_ID_REPLY("5") "]" },
 	};
 
 	check_exchanges(e, ARRAY_COUNT(e));
@@ -125,10 +128,12 @@ Test(rpc, answers_batch_in_order)
 		{ "[" CALL("1", "net_peerCount", "[]") "," CHAIN_ID("2") ","
 		  CALL("3", "eth_sendRawTransaction", "[\"$P\"]") ","
 		  CALL("4", "eth_nonsense", "[]") ","
-		  CALL("5", "eth_getTransactionCount", "[\"$S\",\"pending\"]") "," CHAIN_ID("6") "]",
+		  CALL("5", "eth_getTransactionCount", "[\"$S\",\"pending\"]") ","
+		  CHAIN_ID("6") "]",
 		  "[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0x0\"}," CHAIN_ID_REPLY("2") ","
 		  "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":\"$Q\"},"
-		  ERROR_REPLY("4", "-32601", "the method eth_nonsense does not exist/is not available") ","
+		  ERROR_REPLY("4", "-32601",
+			      "the method eth_nonsense does not exist/is not available") ","
 		  "{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":\"0x8\"}," CHAIN_ID_REPLY("6") "]" },
 	};
 
@@ -139,7 +144,8 @@ Test(rpc, reads_one_snapshot_a_body)
 {
 	struct asker a = asker_open();
 
-	ask_body(&a, "[" CALL("1", "eth_blockNumber", "[]") "," CALL("2", "eth_getBalance", "[\"$S\"]") ","
+	ask_body(&a, "[" CALL("1", "eth_blockNumber", "[]") ","
+		     CALL("2", "eth_getBalance", "[\"$S\"]") ","
 		     CALL("3", "eth_getBlockByNumber", "[]") "]");
 	cr_expect_eq(a.fake->snapshot_count, 1);
 	ask_body(&a, "[" CHAIN_ID("1") "," CALL("2", "eth_sendRawTransaction", "[\"$P\"]") "]");
@@ -168,7 +174,8 @@ Test(rpc, refuses_large_batch_as_a_whole)
 	cr_expect_str_eq(ask_body(&a, "[" CHAIN_ID("1") "," CHAIN_ID("2") "]"),
 			 "[" CHAIN_ID_REPLY("1") "," CHAIN_ID_REPLY("2") "]");
 	cr_expect_str_eq(ask_body(&a, "[" CHAIN_ID("1") "," CHAIN_ID("2") "," CHAIN_ID("3") "]"),
-			 ERROR_REPLY("null", "-32600", "batch too large: 3 requests, at most 2 are allowed"));
+			 ERROR_REPLY("null", "-32600",
+				     "batch too large: 3 requests, at most 2 are allowed"));
 	asker_close(&a);
 }
 
@@ -200,7 +207,8 @@ Test(rpc, refuses_one_large_reply)
 	use_limits(&a, 100, 1500, 1000);
 	cr_expect(!ask(&a, "eth_getBlockByNumber", "[\"0x2\"]"));
 	cr_expect_eq(error_code(&a), -32003);
-	cr_expect_str_eq(error_message(&a), "the reply is larger than 1500 bytes: ask for less at a time");
+	cr_expect_str_eq(error_message(&a),
+			 "the reply is larger than 1500 bytes: ask for less at a time");
 	use_limits(&a, 100, 1500, 11);
 	ask(&a, "eth_getProof", "[\"$S\",[]]");
 	cr_expect_eq(error_code(&a), -32005);
@@ -254,9 +262,11 @@ Test(rpc, tells_of_sending_beyond_reply_limit)
 Test(rpc, stops_at_cost_limit)
 {
 	struct asker a = asker_open();
+	const struct jval *v;
 
 	use_limits(&a, 100, 1 << 20, 25);
-	ask_body(&a, "[" CALL("1", "eth_getBlockByNumber", "[]") "," CALL("2", "eth_getBlockByNumber", "[]") ","
+	ask_body(&a, "[" CALL("1", "eth_getBlockByNumber", "[]") ","
+		     CALL("2", "eth_getBlockByNumber", "[]") ","
 		     CALL("3", "eth_getBlockByNumber", "[]") "," CHAIN_ID("4") "]");
 	cr_expect(value_at(a.document, "1.result"));
 	cr_expect_eq(jval_integer(value_at(a.document, "2.error.code")), -32005);
@@ -264,8 +274,8 @@ Test(rpc, stops_at_cost_limit)
 
 	/* 10 for the call, one a block: of four blocks the three newest come back. */
 	use_limits(&a, 100, 1 << 20, 13);
-	cr_expect_str_eq(text_of(&a, value_at(ask(&a, "eth_feeHistory", "[\"0x4\",\"latest\",[50]]"),
-					      "oldestBlock")), "\"0x1\"");
+	v = ask(&a, "eth_feeHistory", "[\"0x4\",\"latest\",[50]]");
+	cr_expect_str_eq(text_of(&a, value_at(v, "oldestBlock")), "\"0x1\"");
 	asker_close(&a);
 }
 
@@ -304,7 +314,8 @@ Test(rpc, tells_readiness)
 
 	cr_expect_eq(get(&a, "/readiness", NULL), 200);
 	cr_expect_eq(get(&a, "/readiness", "minPeers=1"), 503);
-	cr_expect_str_eq((char *)a.reply.data, "{\"status\":\"DOWN\",\"peers\":0,\"blocksBehind\":0}");
+	cr_expect_str_eq((char *)a.reply.data,
+			 "{\"status\":\"DOWN\",\"peers\":0,\"blocksBehind\":0}");
 	a.fake->peer_count = 2;
 	cr_expect_eq(get(&a, "/readiness", "minPeers=2&maxBlocksBehind=0"), 200);
 	cr_expect_eq(get(&a, "/readiness", "maxBlocksBehind=0&minPeers=3"), 503);
