@@ -16,6 +16,8 @@
 /* Records that no transaction pays for: of system begin and end, and those that
  * rejected transactions were looked at with. */
 #define FREE_RECORD_COUNT (BLOCK_WITHDRAWAL_COUNT_MAX + 64 + 2 * EXEC_REJECT_MAX)
+/* However much gas a genesis gives to a block. */
+#define RECORD_COUNT_MAX (1ull << 30)
 
 /* What a block needs beside its transactions: header, a withdrawal, lists. */
 #define BLOCK_OVERHEAD_SIZE 1024
@@ -31,11 +33,16 @@ struct building {
 	size_t txs_size;          /* RLP of the transactions */
 };
 
+static size_t record_count(uint64_t block_gas, uint64_t record_gas)
+{
+	return MIN(block_gas / record_gas + FREE_RECORD_COUNT, RECORD_COUNT_MAX);
+}
+
 struct exec *exec_new(const struct chain_params *params, uint64_t seed)
 {
 	struct overlay_limits limits = {
-		.account_count = params->block_gas_limit / GAS_ACCOUNT_MIN + FREE_RECORD_COUNT,
-		.slot_count = params->block_gas_limit / GAS_SLOT_MIN + FREE_RECORD_COUNT,
+		.account_count = record_count(params->block_gas_limit, GAS_ACCOUNT_MIN),
+		.slot_count = record_count(params->block_gas_limit, GAS_SLOT_MIN),
 	};
 	struct exec *x = xcalloc(1, sizeof(*x));
 

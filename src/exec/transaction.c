@@ -119,14 +119,12 @@ static int check(struct exec *x, const struct vm_block_context *block, const str
 		rc = check_fee(t, block->base_fee, price, err);
 	if (!rc)
 		rc = transaction_check_sender(t, &sender, is_delegated, err);
-	if (!rc)
-		rc = check_destination(x, t, err);
 	if (!rc && t->gas_limit > gas_left)
 		return ERR_SET(err, EXEC_E_GAS_LIMIT,
 			       "gas limit reached: the transaction may use %" PRIu64
 			       ", the block has %" PRIu64 " left",
 			       t->gas_limit, gas_left);
-	return rc;
+	return rc ? rc : check_destination(x, t, err);
 }
 
 /* --- doing it --- */

@@ -436,6 +436,26 @@ Test(exec_block, propose_asks_whether_to_stop)
 	world_clear(&w);
 }
 
+Test(exec_block, gas_limit_of_any_size_is_fine)
+{
+	struct world w;
+	struct exec_result r;
+	struct tx t = world_template(0), *tx;
+
+	world_init(&w);
+	w.genesis.params.block_gas_limit = UINT64_MAX;
+	w.genesis.params.gas_target_per_second = UINT64_MAX;
+	world_start(&w);
+	tx = world_sign(&w, 0, &t);
+	world_propose(&w, &tx, 1, NULL, &r);
+	cr_assert_eq(r.block.tx_count, 1);
+	world_undo(&w, &r);
+	check_verifies(&w, &r.block);
+	tx_unref(tx);
+	exec_result_clear(&r);
+	world_clear(&w);
+}
+
 /* --- verifying --- */
 
 static void refuse_block(struct world *w, const struct block *block, const char *field)
