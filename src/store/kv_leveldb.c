@@ -26,8 +26,10 @@
 
 /* Bits a key of the bloom filters: about 1 % false positives. */
 #define BLOOM_BITS 10
-/* Measured with blocks of 1,500 transfers: a larger memtable than LevelDB's 4 MiB
- * halves the time spent in compaction; beyond 32 MiB little is gained. */
+/* Measured with 1,200 blocks of 1,500 transfers, one after the other: with LevelDB's
+ * own 4 MiB a write waits up to 1.6 s for compaction, with 16 MiB 0.8 s, with 32 MiB
+ * 0.04 s; CPU falls from 7.6 to 7.0 us a transfer. Snappy costs 0.4 us of them and
+ * saves a third of the disk. */
 #define WRITE_BUFFER_SIZE (32 * MIB)
 #define TABLE_SIZE (8 * MIB)
 #define OPEN_FILE_MAX 512
