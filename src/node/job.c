@@ -34,12 +34,12 @@ int node_job_run(struct node_job *job, struct err *err)
 
 size_t node_jobs_group(struct node_job *const jobs[], size_t count)
 {
-	bool has_commit = false;
+	bool has_other = false;
 
 	for (size_t i = 0; i < count; i++) {
-		if (jobs[i]->kind == NODE_JOB_RECORD && has_commit)
+		if (jobs[i]->kind == NODE_JOB_RECORD && has_other)
 			return i;
-		has_commit |= jobs[i]->kind == NODE_JOB_COMMIT;
+		has_other |= jobs[i]->kind != NODE_JOB_RECORD;
 	}
 	return count;
 }

@@ -164,6 +164,8 @@ int node_new(struct node **out, const struct node_config *config, struct store *
 	txpool_set_base_fee(n->pool, exec_next_base_fee(n->exec, &n->tip, io->now_ms(io->ctx)));
 	if (config->is_validator)
 		code = start_consensus(n, &tip, err);
+	else
+		LOG_WARN(config->log, "node", "observing", "msg=\"this node is no validator and makes no blocks\"");
 	if (code != OK) {
 		node_free(n);
 		return code;
