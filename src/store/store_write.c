@@ -283,13 +283,15 @@ int store_consensus_trim(struct store *s, uint8_t kind, struct bytes newest_sign
 
 int store_consensus_replay(struct store *s, store_record_fn fn, void *ctx, struct err *err)
 {
-	const uint8_t *at = s->consensus_found.data, *end = at + s->consensus_found.size;
+	const struct buf *found = &s->consensus_found;
+	size_t at = 0;
 	int code = OK;
 
-	while (code == OK && at < end) {
-		uint32_t size = load_le32(at + 1);
+	while (code == OK && at < found->size) {
+		const uint8_t *record = found->data + at;
+		uint32_t size = load_le32(record + 1);
 
-		code = fn(ctx, at[0], bytes_of(at + FOUND_HEADER_SIZE, size), err);
+		code = fn(ctx, record[0], bytes_of(record + FOUND_HEADER_SIZE, size), err);
 		at += FOUND_HEADER_SIZE + size;
 	}
 	buf_clear(&s->consensus_found);
