@@ -249,11 +249,13 @@ static void on_get(struct daemon *d, struct http_request *http)
 {
 	struct buf body = { 0 };
 	const char *type = "text/plain";
-	int status = 404;
+	int status;
 
 	if (!rpc_get(d->rpc, node_rpc_backend(d->node), http_request_path(http), http_request_query(http),
-		     &status, &type, &body))
+		     &status, &type, &body)) {
+		status = 404;
 		buf_printf(&body, "nothing here: POST JSON-RPC to /, or GET /liveness, /readiness, /metrics\n");
+	}
 	http_reply(http, status, type, &body);
 }
 
