@@ -138,6 +138,19 @@ moments() {
 }
 moments 2>/dev/null
 
+# --- LevelDB's log files --------------------------------------------------------
+
+# More than one memtable, so that kv_sync has an older log file and a new name in
+# the directory to sync.
+fresh
+mkdir "$watched/db" # its own name is store_create()'s to sync
+WEFT_SHIM_DIR="$watched" WEFT_SHIM_JOURNAL="$journal" LD_PRELOAD="$shim" \
+	"$writer" fill "$watched/db" 0 144 >>"$acks" 2>"$said"
+bad=$?
+power_loss drop || bad=1
+"$writer" count "$watched/db" 0 144 2>>"$said" || bad=1
+result $bad "what kv_sync made durable is there, over two log files of LevelDB"
+
 # --- with fsync made a no-op the same test must fail ---------------------------
 
 # A chain that was made and closed well, then goes on without syncs.
