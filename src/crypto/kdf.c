@@ -75,12 +75,14 @@ static int check_scrypt_cost(uint64_t n, uint32_t r, uint32_t p, struct err *err
 int kdf_scrypt(uint8_t *out, size_t out_size, struct bytes password, struct bytes salt,
 	       uint64_t n, uint32_t r, uint32_t p, struct err *err)
 {
+	static const uint8_t nothing[1]; /* libsodium takes no NULL, even for no bytes */
 	int code = check_scrypt_cost(n, r, p, err);
 
 	if (code != OK)
 		return code;
-	if (crypto_pwhash_scryptsalsa208sha256_ll(password.data, password.size, salt.data, salt.size,
-						  n, r, p, out, out_size) != 0)
+	if (crypto_pwhash_scryptsalsa208sha256_ll(password.size ? password.data : nothing,
+						  password.size, salt.size ? salt.data : nothing,
+						  salt.size, n, r, p, out, out_size) != 0)
 		return ERR_SET(err, CRYPTO_E_LIBRARY, "scrypt needs %llu MiB: there is less memory",
 			       128 * (unsigned long long)n * r / MIB);
 	return OK;
