@@ -1,6 +1,5 @@
 #include "app/daemon.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -113,7 +112,7 @@ static void stop(void *ctx, const struct err *err)
 
 	d->has_failed = true;
 	d->failure = *err;
-	kill(getpid(), SIGTERM); /* wakes the main thread, which winds us down */
+	io_signals_wake(); /* the main thread winds us down */
 }
 
 /* --- readers; any thread --- */
