@@ -89,10 +89,10 @@ export function freshDirectory(name) {
 
 const running = new Set();
 
-/** Runs a program to its end: { code, signal, stdout, stderr }. */
+/** Runs a program to its end, without a terminal: { code, signal, stdout, stderr }. */
 export function run(program, args, { env: extra = {}, input = "", cwd } = {}) {
 	return new Promise((resolve, reject) => {
-		const child = spawn(program, args, { env: { ...process.env, ...extra }, cwd });
+		const child = spawn(program, args, { env: { ...process.env, ...extra }, cwd, detached: true });
 		let stdout = "", stderr = "";
 		running.add(child);
 		child.stdout.on("data", (text) => (stdout += text));
