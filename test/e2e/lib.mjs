@@ -32,7 +32,7 @@ export async function test(name, fn, limitS = 120) {
 	});
 	try {
 		const remark = await Promise.race([fn(), late]);
-		console.log(`ok - ${name}${remark ? ` (${remark})` : ""}`);
+		console.log(`ok - ${name}${remark ? ` (${String(remark).split("\n")[0]})` : ""}`);
 		return true;
 	} catch (error) {
 		console.log(`not ok - ${name}`);
