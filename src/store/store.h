@@ -104,6 +104,7 @@ struct store_tip {
 	struct mmr history;        /* over the hashes of all blocks below the tip */
 	uint64_t second_gas;       /* gas of all blocks of the tip's second, up to the tip */
 	uint64_t withdrawal_index; /* of the next withdrawal */
+	uint64_t flushed_height;   /* S */
 };
 void store_get_tip(const struct store *s, struct store_tip *out);
 

@@ -543,6 +543,7 @@ int store_open(struct store **out, const struct store_options *options, const st
 		store_close(s);
 		return code;
 	}
+	s->opened.flushed_height = report->flushed_height;
 	s->logged_height = s->synced_height = s->applied_height;
 	store_state_written(s, s->applied_height);
 	store_count_logs(s);
