@@ -189,8 +189,8 @@ static void run_execute(void *ctx, uint64_t rounds)
 
 	block.header.receipts_root.bytes[0] ^= 1;
 	for (uint64_t n = 0; n < rounds; n++)
-		CHECK(exec_verify(c->exec, &c->parent, view_of(c), c->tree, &proposal, &block, &result,
-				  NULL) == EXEC_E_BLOCK);
+		CHECK(exec_verify(c->exec, &c->parent, view_of(c), c->tree, &proposal, &block,
+				  &result, NULL) == EXEC_E_BLOCK);
 }
 
 static void run_tree(void *ctx, uint64_t rounds)

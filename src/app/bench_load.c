@@ -56,7 +56,7 @@ static const struct option_table table = { option_list, ARRAY_COUNT(option_list)
 
 static const struct load_flags defaults = {
 	.url = "http://127.0.0.1:8545", .name = "node", .compare_name = "second", .senders = 1000,
-	.seconds = 60, .rate = 20000, .batch = 50, .connections = 4, .in_flight = 5000, .slices = 1,
+	.seconds = 60, .rate = 20000, .batch = 50, .connections = 16, .in_flight = 5000, .slices = 1,
 	.seed = 1, .threads = 2,
 };
 

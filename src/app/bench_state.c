@@ -2,8 +2,7 @@
  * weft-bench state - what a block's state costs: the state trie over a million
  * accounts changed by a block, and everything written, beside LevelDB alone
  * writing the same batch into a second database. The two take turns, so that the
- * machine's drift meets both, and start from rest, so that the compaction of one
- * does not slow the other.
+ * machine's drift meets both.
  */
 #include "app/bench.h"
 
@@ -29,7 +28,6 @@
 #define WARM_COUNT 3       /* blocks before those that are measured */
 #define SAMPLE_MAX 101
 #define CACHE_SIZE (64 * MIB)
-#define PAUSE_US 400000    /* before a block: both databases' compactions come to rest */
 
 /* What is measured of one block, microseconds. */
 enum part {
@@ -284,7 +282,7 @@ static int open_kv(struct bench_state *s, struct kv **out, const char *name)
 	struct err err = { 0 };
 
 	snprintf(path, sizeof(path), "%s/%s", s->dir, name);
-	if (kv_open_leveldb(out, path, true, CACHE_SIZE, &err) == OK)
+	if (kv_open_leveldb(out, path, &(struct kv_options){ .create = true, .cache_size = CACHE_SIZE }, &err) == OK)
 		return 0;
 	fprintf(stderr, "weft-bench: %s\n", err.message);
 	return -1;
@@ -400,7 +398,6 @@ static int measure(struct bench_state *s, unsigned count)
 		int rc;
 
 		make_block(s, &d, s->holder_count / BLOCK_SHARE);
-		usleep(PAUSE_US);
 		rc = run_block(s, &d, true);
 		state_diff_clear(&d);
 		if (rc < 0)

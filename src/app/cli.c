@@ -30,6 +30,7 @@ static int explain(const struct cli *c, int code, struct err *err)
 	return ERR_SET(err, code, "%.180s; is %.60s a node?", old, c->options.rpc);
 }
 
+__attribute__((format(printf, 5, 0)))
 static int call(struct cli *c, const struct jval **result, struct err *err, const char *method,
 		const char *format, va_list args)
 {

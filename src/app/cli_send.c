@@ -241,6 +241,7 @@ static int await(struct cli *c, const char *hash, uint64_t start_us, bool *is_fa
 static int run_send(struct cli *c, struct err *err)
 {
 	char hash[HEX_HASH_SIZE], text[CLI_ADDRESS_SIZE], amount[CLI_AMOUNT_SIZE];
+	char decimal[U256_DECIMAL_MAX + 1];
 	struct transfer t = { 0 };
 	struct tx *signed_tx = NULL;
 	uint64_t start_us = 0;
@@ -260,9 +261,11 @@ static int run_send(struct cli *c, struct err *err)
 		cli_put_text(c, "hash", "transaction", hash);
 		cli_put_text(c, "from", "from", cli_format_address(text, &t.from));
 		cli_put_text(c, "to", "to", cli_format_address(text, &t.tx.to));
-		cli_format_amount(amount, &t.tx.value.n);
-		snprintf(amount + strlen(amount), sizeof(amount) - strlen(amount), " WEFT");
-		cli_put_text(c, "value", "value", amount);
+		if (c->options.json) {
+			cli_put_text(c, "valueWei", NULL, u256_to_decimal(decimal, &t.tx.value.n));
+		} else {
+			printf("%-14s %s WEFT\n", "value", cli_format_amount(amount, &t.tx.value.n));
+		}
 		cli_put_number(c, "nonce", "nonce", t.tx.nonce);
 		fflush(stdout);
 	}

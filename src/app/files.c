@@ -1,8 +1,10 @@
 #include "app/files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "app/options.h"
@@ -33,6 +35,24 @@ int file_read(const char *path, struct buf *out, size_t size_max, struct err *er
 	return OK;
 }
 
+/* A new file's name is durable once its directory is. */
+static bool sync_directory_of(const char *path)
+{
+	char *dir = xstrdup(path), *slash = strrchr(dir, '/');
+	bool is_good;
+	int fd;
+
+	if (slash)
+		slash[slash == dir] = '\0'; /* of "/x" the slash stays */
+	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	is_good = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(dir);
+	return is_good;
+}
+
 int file_create(const char *path, struct bytes content, struct err *err)
 {
 	FILE *f = fopen(path, "wxb");
@@ -42,7 +62,7 @@ int file_create(const char *path, struct bytes content, struct err *err)
 		return ERR_SET(err, APP_E_FILE, "%s can't be made: %s", path, strerror(errno));
 	is_good = fwrite(content.data, 1, content.size, f) == content.size && fflush(f) == 0 &&
 		  fsync(fileno(f)) == 0;
-	if (fclose(f) != 0 || !is_good) {
+	if (fclose(f) != 0 || !is_good || !sync_directory_of(path)) {
 		int code = ERR_SET(err, APP_E_FILE, "%s can't be written: %s", path, strerror(errno));
 
 		unlink(path);

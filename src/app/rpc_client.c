@@ -102,6 +102,7 @@ int rpc_client_batch(struct rpc_client *c, struct bytes batch, size_t count,
 	return OK;
 }
 
+__attribute__((format(printf, 4, 0)))
 static int call_quantity(struct rpc_client *c, struct u256 *out, const char *method,
 			 const char *params_format, va_list args, struct err *err)
 {

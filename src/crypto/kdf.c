@@ -8,8 +8,10 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
+#include <sodium/crypto_pwhash_scryptsalsa208sha256.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "crypto/ecc.h"
 
 void sha256(struct hash *out, struct bytes message)
@@ -52,6 +54,38 @@ int kdf_pbkdf2_sha512(uint8_t *out, size_t out_size, struct bytes password, stru
 		      uint32_t iterations, struct err *err)
 {
 	return pbkdf2(out, out_size, password, salt, iterations, EVP_sha512(), err);
+}
+
+#define SCRYPT_MEMORY_MAX (1024 * MIB)
+/* n·r·p is what it costs in time: this is 32 times a standard keystore's. */
+#define SCRYPT_COST_MAX (1ull << 26)
+
+static int check_scrypt_cost(uint64_t n, uint32_t r, uint32_t p, struct err *err)
+{
+	if (n < 2 || (n & (n - 1)) || r == 0 || p == 0)
+		return ERR_SET(err, CRYPTO_E_LIBRARY,
+			       "scrypt needs n a power of two above 1, and r and p above 0");
+	if (n > SCRYPT_MEMORY_MAX / 128 / r)
+		return ERR_SET(err, CRYPTO_E_LIBRARY, "scrypt with these n and r needs over 1 GiB");
+	if (p > SCRYPT_COST_MAX / (n * r))
+		return ERR_SET(err, CRYPTO_E_LIBRARY, "scrypt with these n, r, p takes too long");
+	return OK;
+}
+
+int kdf_scrypt(uint8_t *out, size_t out_size, struct bytes password, struct bytes salt,
+	       uint64_t n, uint32_t r, uint32_t p, struct err *err)
+{
+	static const uint8_t nothing[1]; /* libsodium takes no NULL, even for no bytes */
+	int code = check_scrypt_cost(n, r, p, err);
+
+	if (code != OK)
+		return code;
+	if (crypto_pwhash_scryptsalsa208sha256_ll(password.size ? password.data : nothing,
+						  password.size, salt.size ? salt.data : nothing,
+						  salt.size, n, r, p, out, out_size) != 0)
+		return ERR_SET(err, CRYPTO_E_LIBRARY, "scrypt needs %llu MiB: there is less memory",
+			       128 * (unsigned long long)n * r / MIB);
+	return OK;
 }
 
 int aes128_ctr(uint8_t *out, struct bytes data, const uint8_t key[16], const uint8_t iv[16],

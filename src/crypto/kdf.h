@@ -1,6 +1,7 @@
 /*
- * kdf - SHA-2, HMAC, password hashing and AES-CTR, with OpenSSL behind them
- * (scrypt's mixing is our own: scrypt.c says why).
+ * kdf - SHA-2, HMAC, password hashing and AES-CTR, with OpenSSL behind them, and
+ * libsodium behind scrypt: OpenSSL's refuses n >= 2^(16·r), as the RFC does, and
+ * keystores that Ethereum's first wallets wrote have n = 2^18, r = 1.
  */
 #ifndef WEFT_CRYPTO_KDF_H
 #define WEFT_CRYPTO_KDF_H

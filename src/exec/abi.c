@@ -16,7 +16,8 @@ bool abi_read_addr(struct bytes input, size_t index, struct addr *out)
 	static const uint8_t zeros[ABI_WORD_SIZE - sizeof(out->bytes)];
 	const uint8_t *word;
 
-	if (input.size < ABI_SELECTOR_SIZE || (input.size - ABI_SELECTOR_SIZE) / ABI_WORD_SIZE <= index)
+	if (input.size < ABI_SELECTOR_SIZE ||
+	    (input.size - ABI_SELECTOR_SIZE) / ABI_WORD_SIZE <= index)
 		return false;
 	word = input.data + ABI_SELECTOR_SIZE + index * ABI_WORD_SIZE;
 	if (memcmp(word, zeros, sizeof(zeros)) != 0)
@@ -39,7 +40,8 @@ void abi_put_u64(struct buf *out, uint64_t v)
 
 void abi_put_error(struct buf *out, const char *reason)
 {
-	size_t size = strlen(reason), padded = (size + ABI_WORD_SIZE - 1) / ABI_WORD_SIZE * ABI_WORD_SIZE;
+	size_t size = strlen(reason),
+	       padded = (size + ABI_WORD_SIZE - 1) / ABI_WORD_SIZE * ABI_WORD_SIZE;
 	uint8_t *text;
 
 	store_be32(buf_extend(out, ABI_SELECTOR_SIZE), ERROR_SELECTOR);

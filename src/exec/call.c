@@ -157,7 +157,8 @@ int exec_call(struct exec *x, const struct exec_parent *parent, struct state_vie
 	      const struct exec_call *call, struct exec_call_result *out, struct err *err)
 {
 	static const struct addr nobody;
-	struct vm_block_context block = exec_next_context(x, parent, parent->header.timestamp, &nobody);
+	struct vm_block_context block = exec_next_context(x, parent, parent->header.timestamp,
+							  &nobody);
 	const struct tx t = as_tx(call);
 	uint64_t base = tx_base_gas(&t), floor = tx_floor_gas(&t, x->params->revision), gas;
 	struct vm_result result = { 0 };
@@ -194,7 +195,8 @@ static int refuse_reverted(struct err *err, struct bytes output)
 		for (size_t i = 0; i < size; i++)
 			reason[i] = reason[i] >= ' ' && reason[i] <= '~' ? reason[i] : '?';
 	}
-	return ERR_SET(err, EXEC_E_REVERTED, "execution reverted%s%s", reason[0] ? ": " : "", reason);
+	return ERR_SET(err, EXEC_E_REVERTED, "execution reverted%s%s", reason[0] ? ": " : "",
+		       reason);
 }
 
 /* One run with all the gas there is tells: neither a transfer nor a native

@@ -13,8 +13,8 @@ static int compare_u64(struct err *err, const char *field, uint64_t have, uint64
 {
 	if (have == want)
 		return OK;
-	return ERR_SET(err, EXEC_E_BLOCK, "block: %s is %" PRIu64 " and must be %" PRIu64, field, have,
-		       want);
+	return ERR_SET(err, EXEC_E_BLOCK, "block: %s is %" PRIu64 " and must be %" PRIu64, field,
+		       have, want);
 }
 
 static int compare_hash(struct err *err, const char *field, const struct hash *have,
@@ -49,7 +49,8 @@ static int compare_wei(struct err *err, const char *field, struct wei have, stru
 static int compare_commitments(const struct commitments *have, const struct commitments *want,
 			       struct err *err)
 {
-	int rc = compare_hash(err, "validators hash", &have->validators_hash, &want->validators_hash);
+	int rc = compare_hash(err, "validators hash", &have->validators_hash,
+			      &want->validators_hash);
 
 	if (!rc)
 		rc = compare_hash(err, "next validators hash", &have->next_validators_hash,
@@ -57,19 +58,24 @@ static int compare_commitments(const struct commitments *have, const struct comm
 	if (!rc)
 		rc = compare_hash(err, "history root", &have->history_root, &want->history_root);
 	if (!rc)
-		rc = compare_u64(err, "milestone index", have->milestone_index, want->milestone_index);
+		rc = compare_u64(err, "milestone index", have->milestone_index,
+				 want->milestone_index);
 	if (!rc)
-		rc = compare_hash(err, "witnesses root", &have->witnesses_root, &want->witnesses_root);
+		rc = compare_hash(err, "witnesses root", &have->witnesses_root,
+				  &want->witnesses_root);
 	if (!rc)
-		rc = compare_hash(err, "confirmed root", &have->confirmed_root, &want->confirmed_root);
+		rc = compare_hash(err, "confirmed root", &have->confirmed_root,
+				  &want->confirmed_root);
 	if (!rc)
-		rc = compare_u64(err, "confirmed count", have->confirmed_count, want->confirmed_count);
+		rc = compare_u64(err, "confirmed count", have->confirmed_count,
+				 want->confirmed_count);
 	return rc;
 }
 
 static int compare_withdrawals(const struct block *have, const struct block *want, struct err *err)
 {
-	int rc = compare_u64(err, "withdrawal count", have->withdrawal_count, want->withdrawal_count);
+	int rc = compare_u64(err, "withdrawal count", have->withdrawal_count,
+			     want->withdrawal_count);
 
 	for (size_t i = 0; !rc && i < want->withdrawal_count; i++) {
 		const struct withdrawal *a = &have->withdrawals[i], *b = &want->withdrawals[i];
@@ -113,7 +119,8 @@ int compare_before(const struct block *have, const struct block *want, struct er
 	if (!rc)
 		rc = compare_withdrawals(have, want, err);
 	if (!rc)
-		rc = compare_hash(err, "withdrawalsRoot", &a->withdrawals_root, &b->withdrawals_root);
+		rc = compare_hash(err, "withdrawalsRoot", &a->withdrawals_root,
+				  &b->withdrawals_root);
 	if (!rc)
 		rc = compare_hash(err, "transactionsRoot", &a->transactions_root,
 				  &b->transactions_root);

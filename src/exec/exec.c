@@ -88,7 +88,8 @@ void exec_parent_advance(struct exec_parent *p, const struct block *b)
 	p->commitments = b->commitments;
 }
 
-struct wei exec_next_base_fee(const struct exec *x, const struct exec_parent *parent, uint64_t time_ms)
+struct wei exec_next_base_fee(const struct exec *x, const struct exec_parent *parent,
+			      uint64_t time_ms)
 {
 	uint64_t timestamp = MAX(time_ms, parent->commitments.time_ms) / 1000;
 
@@ -192,7 +193,8 @@ static int system_begin(struct building *b, struct err *err)
 	if (!rc)
 		rc = write_ring(b, &exec_beacon_roots_address, place, &timestamp, err);
 	if (!rc)
-		rc = write_ring(b, &exec_beacon_roots_address, place + EXEC_RING_LENGTH, &root, err);
+		rc = write_ring(b, &exec_beacon_roots_address, place + EXEC_RING_LENGTH, &root,
+				err);
 	overlay_settle(b->x->overlay);
 	return rc;
 }
@@ -228,13 +230,14 @@ static int append(struct building *b, struct tx *t, struct err *err)
 
 	CHECK(t->has_sender);
 	if (b->txs_size + tx_size(t) + BLOCK_OVERHEAD_SIZE > b->x->params->block_size_max)
-		return ERR_SET(err, EXEC_E_SIZE,
-			       "block is full: the transaction has %zu bytes, %zu of %llu are taken",
-			       tx_size(t), b->txs_size + BLOCK_OVERHEAD_SIZE,
-			       (unsigned long long)b->x->params->block_size_max);
+		return ERR_SET(
+			err, EXEC_E_SIZE,
+			"block is full: the transaction has %zu bytes, %zu of %llu are taken",
+			tx_size(t), b->txs_size + BLOCK_OVERHEAD_SIZE,
+			(unsigned long long)b->x->params->block_size_max);
 	reserve(b);
-	rc = transaction_execute(b->x, &b->context, t, h->gas_limit - h->gas_used, &b->receipts[index],
-				 err);
+	rc = transaction_execute(b->x, &b->context, t, h->gas_limit - h->gas_used,
+				 &b->receipts[index], err);
 	if (rc)
 		return rc;
 	h->gas_used += b->receipts[index].gas_used;
@@ -276,7 +279,8 @@ static int finish(struct building *b, struct state_diff *diff, struct err *err)
 }
 
 /* The tree moves on to the block, whose header is then complete. */
-static int seal(struct building *b, struct state_tree *tree, struct state_diff *diff, struct err *err)
+static int seal(struct building *b, struct state_tree *tree, struct state_diff *diff,
+		struct err *err)
 {
 	if (state_tree_apply(tree, diff, &b->block.header.state_root, err))
 		return exec_medium(err);

@@ -36,13 +36,13 @@ enum exec_error {
 	EXEC_E_NONCE_HIGH,                /* "nonce too high: …" */
 	EXEC_E_FUNDS,                     /* "insufficient funds for gas * price + value: …" */
 	EXEC_E_FEE,                       /* "max fee per gas less than block base fee: …" */
-	EXEC_E_GAS_LIMIT,                 /* needs more gas than the block has left, or may ever have */
+	EXEC_E_GAS_LIMIT,                 /* needs more gas than the block has left or may have */
 	EXEC_E_SIZE,                      /* has more bytes than the block has left */
 	EXEC_E_SENDER_CODE,               /* EIP-3607: the sender has code */
-	EXEC_E_NO_VM,                     /* a creation, or a call to an account with code: not executed yet */
-	EXEC_E_BLOCK,                     /* a block whose field is not what its content gives; names it */
-	EXEC_E_REVERTED,                  /* an estimate for a call that reverts: "execution reverted: …" */
-	EXEC_E_MEDIUM,                    /* state could not be read: says nothing about the block */
+	EXEC_E_NO_VM,                     /* a creation, or a call to code: not executed yet */
+	EXEC_E_BLOCK,                     /* a field is not what the content gives; names it */
+	EXEC_E_REVERTED,                  /* of an estimate: "execution reverted: …" */
+	EXEC_E_MEDIUM,                    /* state could not be read: no word about the block */
 };
 
 /* What the parent hands on. Node carries it from block to block; store gives the first. */
@@ -86,7 +86,7 @@ struct exec_source {
 };
 
 struct exec_proposal {
-	uint64_t time_ms;            /* raised to the parent's if below; exec_verify() takes the block's */
+	uint64_t time_ms;            /* at least the parent's; exec_verify() has the block's */
 	struct addr coinbase;        /* the proposer, */
 	uint64_t validator_index;    /* and its index in the validator set */
 	struct hash validators_hash, next_validators_hash;
@@ -119,7 +119,8 @@ int exec_verify(struct exec *x, const struct exec_parent *parent, struct state_v
 		const struct block *block, struct exec_result *out, struct err *err);
 
 /* The base fee of a block on `parent` at `time_ms`. */
-struct wei exec_next_base_fee(const struct exec *x, const struct exec_parent *parent, uint64_t time_ms);
+struct wei exec_next_base_fee(const struct exec *x, const struct exec_parent *parent,
+			      uint64_t time_ms);
 
 /* Whether `t` could be executed on this state: everything but nonce gaps and the
  * base fee, for admission to the pool. The account is the sender's. */

@@ -283,10 +283,11 @@ static int refuse(struct err *err, const char *what, const struct addr *address)
 {
 	char text[HEX_ADDR_SIZE];
 
-	return ERR_SET(err, EXEC_E_NO_VM,
-		       "contract calls are not executed by this version: %s %s; transfers to accounts "
-		       "without code and calls to native contracts are",
-		       hex_data(text, addr_bytes(address)), what);
+	return ERR_SET(
+		err, EXEC_E_NO_VM,
+		"contract calls are not executed by this version: %s %s; transfers to accounts "
+		"without code and calls to native contracts are",
+		hex_data(text, addr_bytes(address)), what);
 }
 
 int host_check_callable(const struct addr *to, const struct account *account,

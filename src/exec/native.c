@@ -78,14 +78,17 @@ static int check_alloc(const struct genesis *g, struct err *err)
 		const struct native_contract *c = native_find(&a->address);
 
 		if (c)
-			return ERR_SET(err, CHAIN_E_GENESIS,
-				       "genesis: alloc names the address of the native contract \"%s\"; "
-				       "take it out",
-				       c->name);
+			return ERR_SET(
+				err, CHAIN_E_GENESIS,
+				"genesis: alloc names the address of the native contract \"%s\"; "
+				"take it out",
+				c->name);
 		if (wei_add(&supply, supply, a->balance) || wei_compare(supply, SUPPLY_LIMIT) >= 0)
-			return ERR_SET(err, CHAIN_E_GENESIS,
-				       "genesis: the balances of alloc add up to 2^255 wei or more");
-		if (a->slot_count && a->nonce == 0 && a->code.size == 0 && u256_is_zero(&a->balance.n))
+			return ERR_SET(
+				err, CHAIN_E_GENESIS,
+				"genesis: the balances of alloc add up to 2^255 wei or more");
+		if (a->slot_count && a->nonce == 0 && a->code.size == 0 &&
+		    u256_is_zero(&a->balance.n))
 			return ERR_SET(err, CHAIN_E_GENESIS,
 				       "genesis: account %s of alloc has storage but is empty "
 				       "(EIP-161): give it code, a balance or a nonce",

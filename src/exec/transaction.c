@@ -10,8 +10,8 @@
 
 bool transaction_is_delegation(struct bytes code, enum revision revision)
 {
-	return revision >= REVISION_PRAGUE && code.size == DELEGATION_SIZE && code.data[0] == 0xef &&
-	       code.data[1] == 0x01 && code.data[2] == 0x00;
+	return revision >= REVISION_PRAGUE && code.size == DELEGATION_SIZE &&
+	       code.data[0] == 0xef && code.data[1] == 0x01 && code.data[2] == 0x00;
 }
 
 int transaction_nonce_low(const struct tx *t, uint64_t nonce, struct err *err)
@@ -67,7 +67,8 @@ static int check_fee(const struct tx *t, struct wei base_fee, struct wei *price,
 		       u256_to_decimal(have, &t->max_fee.n), u256_to_decimal(want, &base_fee.n));
 }
 
-static int read_account(struct exec *x, struct account *out, const struct addr *address, struct err *err)
+static int read_account(struct exec *x, struct account *out, const struct addr *address,
+			struct err *err)
 {
 	return overlay_account(x->overlay, out, address, err) ? exec_medium(err) : OK;
 }

@@ -252,17 +252,36 @@ static int sync_dir(const char *dir, struct err *err)
 	return ok ? OK : refuse_file(err, "sync the directory", dir);
 }
 
-/* Makes `dir` if it is missing, durably; refuses one that others may write. */
-static int ensure_dir(const char *dir, struct err *err)
+/* mkdir(), and the name is durable. errno says why not. */
+static bool make_dir(const char *dir)
 {
 	char parent[PATH_SIZE];
-	struct stat st;
-	int code;
 
-	if (mkdir(dir, DIR_MODE) == 0) {
-		code = join(parent, dir, "..", err);
-		return code ? code : sync_dir(parent, err);
-	}
+	return mkdir(dir, DIR_MODE) == 0 && join(parent, dir, "..", NULL) == OK &&
+	       sync_dir(parent, NULL) == OK;
+}
+
+/* The directory that `dir` stands in: of a first account, the data directory. */
+static bool make_parent(const char *dir)
+{
+	const char *slash = strrchr(dir, '/');
+	char parent[PATH_SIZE];
+
+	if (!slash || slash == dir || (size_t)(slash - dir) >= sizeof(parent))
+		return false;
+	memcpy(parent, dir, (size_t)(slash - dir));
+	parent[slash - dir] = '\0';
+	return make_dir(parent);
+}
+
+/* Makes `dir` if it is missing, and the directory above it, durably; refuses one
+ * that others may write. */
+static int ensure_dir(const char *dir, struct err *err)
+{
+	struct stat st;
+
+	if (make_dir(dir) || (errno == ENOENT && make_parent(dir) && make_dir(dir)))
+		return OK;
 	if (errno != EEXIST || stat(dir, &st))
 		return refuse_file(err, "make the keystore directory", dir);
 	if (!S_ISDIR(st.st_mode))

@@ -34,12 +34,12 @@ int node_job_run(struct node_job *job, struct err *err)
 
 size_t node_jobs_group(struct node_job *const jobs[], size_t count)
 {
-	bool has_commit = false;
+	bool has_other = false;
 
 	for (size_t i = 0; i < count; i++) {
-		if (jobs[i]->kind == NODE_JOB_RECORD && has_commit)
+		if (jobs[i]->kind == NODE_JOB_RECORD && has_other)
 			return i;
-		has_commit |= jobs[i]->kind == NODE_JOB_COMMIT;
+		has_other |= jobs[i]->kind != NODE_JOB_RECORD;
 	}
 	return count;
 }
@@ -102,7 +102,7 @@ int node_job_finish(struct node_job *job, struct err *err)
 
 void node_job_free(struct node_job *job)
 {
-	CHECK(!job->flush);
+	/* A flush that was not written stays the store's: the tree may still ask for its nodes. */
 	exec_result_clear(&job->result);
 	buf_clear(&job->payload);
 	node_head_unref(job->head);

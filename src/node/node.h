@@ -94,9 +94,10 @@ struct rpc_node_backend node_rpc_backend(struct node *n);
  *     node_job_finish(each other), hand back      visible
  */
 
-/* How many of the first jobs may be synced together. A record never shares with a
- * commit before it: even unsynced, it could reach the disk first, and a validator
- * would wake with a signature two blocks above its chain. */
+/* How many of the first jobs may be synced together. A record never shares with
+ * what stands before it: even unsynced, it could reach the disk before the block
+ * below it, and a validator would wake with a signature two blocks above its chain;
+ * and a flush before it would trim it out of the log. */
 size_t node_jobs_group(struct node_job *const jobs[], size_t count);
 
 /* Appends to the logs. STORE_E_WRITE: the disk is full, nothing happened, run it

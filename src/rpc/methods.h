@@ -73,6 +73,7 @@ struct rpc_request {
 	struct jval *body;
 	bool is_batch;
 	bool is_full;              /* the reply has reached its limit */
+	bool was_continued;        /* the node's thread has had it */
 	size_t count;
 	struct rpc_item *items;
 	struct buf replies;        /* one after another, in the order of their making */

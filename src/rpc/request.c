@@ -397,6 +397,7 @@ struct rpc_request *rpc_begin(struct rpc *r, struct bytes body, bool *needs_node
 
 void rpc_continue(struct rpc_request *q, struct rpc_node_backend node)
 {
+	q->was_continued = true;
 	for (size_t k = 0; k < q->count; k++) {
 		struct rpc_item *i = &q->items[k];
 		struct err err = { 0 };
@@ -418,11 +419,15 @@ void rpc_continue(struct rpc_request *q, struct rpc_node_backend node)
 
 static void tell(struct rpc_item *i)
 {
+	struct err not_asked = { .message = "the node did not get to this: try again later" };
+
 	if (!i->waits)
 		return;
 	i->waits = false;
 	if (i->failure)
 		fail(i, i->failure->code, i->failure);
+	else if (!i->request->was_continued)
+		fail(i, RPC_E_LIMIT, &not_asked);
 	else
 		run_stage(i, i->method->errand->tell);
 }

@@ -41,7 +41,9 @@ struct rpc_request *rpc_begin(struct rpc *r, struct bytes body, bool *needs_node
 /* The node thread's part. */
 void rpc_continue(struct rpc_request *q, struct rpc_node_backend node);
 
-/* Ends the request: appends the reply's bytes (nothing if only notifications came). */
+/* Ends the request: appends the reply's bytes (nothing if only notifications came).
+ * A node that stops may end one without rpc_continue(): what waited for that was
+ * not done, and an error says so. Reads no snapshot then. */
 void rpc_finish(struct rpc_request *q, struct buf *reply);
 
 /* Plain GET paths beside JSON-RPC: /liveness, /readiness (query: minPeers,

@@ -111,7 +111,8 @@ static void turn_down(struct txpool_cursor *c, size_t index)
 
 		if (child >= c->count)
 			break;
-		if (child + 1 < c->count && rank_before(c->turns[child + 1].rank, c->turns[child].rank))
+		if (child + 1 < c->count &&
+		    rank_before(c->turns[child + 1].rank, c->turns[child].rank))
 			child++;
 		if (!rank_before(c->turns[child].rank, turn.rank))
 			break;

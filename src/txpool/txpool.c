@@ -164,7 +164,8 @@ static void sender_reckon(struct sender *s, size_t from, int64_t base_fee)
 	while (s->pending_count < s->count) {
 		const struct entry *e = &s->entries[s->pending_count];
 
-		if (e->tx->nonce != s->account.nonce + s->pending_count || !sender_covers(s, e->cost))
+		if (e->tx->nonce != s->account.nonce + s->pending_count ||
+		    !sender_covers(s, e->cost))
 			break;
 		wei_add(&s->pending_cost, s->pending_cost, e->cost);
 		s->pending_count++;
@@ -312,7 +313,8 @@ static int64_t price_cap(struct wei price)
 	return (int64_t)price.n.limbs[0];
 }
 
-static int refuse_funds(struct err *err, const struct sender *s, struct wei balance, struct wei cost)
+static int refuse_funds(struct err *err, const struct sender *s, struct wei balance,
+			struct wei cost)
 {
 	char have[U256_DECIMAL_MAX + 1], need[U256_DECIMAL_MAX + 1], queued[U256_DECIMAL_MAX + 1];
 	struct wei pending = s ? s->pending_cost : wei_of(0);
@@ -390,7 +392,8 @@ static int check_replacement(const struct txpool *p, const struct sender *s, siz
 	if (wei_add(&total, others, e->cost) || wei_compare(total, s->account.balance) > 0)
 		return refuse_funds(err, s, s->account.balance, e->cost);
 	if (p->stats.size - old->tx->raw.size + e->tx->raw.size > p->limits.size)
-		return ERR_SET(err, TXPOOL_E_FULL, "txpool is full: no room for a larger replacement");
+		return ERR_SET(err, TXPOOL_E_FULL,
+			       "txpool is full: no room for a larger replacement");
 	return OK;
 }
 
@@ -450,7 +453,9 @@ static void update(struct txpool *p, struct sender *s, const struct txpool_accou
 static int add(struct txpool *p, struct tx *t, const struct txpool_account *account,
 	       size_t *evicted, struct err *err)
 {
-	struct entry e = { .tx = t, .fee = price_cap(t->max_fee), .tip = price_cap(t->max_priority_fee),
+	struct entry e = { .tx = t,
+			   .fee = price_cap(t->max_fee),
+			   .tip = price_cap(t->max_priority_fee),
 			   .arrival = p->next_arrival };
 	struct sender *s;
 	size_t index = 0;
@@ -539,7 +544,8 @@ static void update(struct txpool *p, struct sender *s, const struct txpool_accou
 	trim_future(p);
 }
 
-void txpool_update(struct txpool *p, const struct addr *sender, const struct txpool_account *account)
+void txpool_update(struct txpool *p, const struct addr *sender,
+		   const struct txpool_account *account)
 {
 	struct sender *s = sender_find(p, sender);
 

@@ -35,7 +35,7 @@ enum txpool_error {
 	TXPOOL_E_KNOWN = ERR_BASE_TXPOOL, /* "already known" */
 	TXPOOL_E_NONCE_LOW,               /* "nonce too low: next nonce 7, tx nonce 5" */
 	TXPOOL_E_FUNDS,                   /* "insufficient funds for gas * price + value: …" */
-	TXPOOL_E_UNDERPRICED,             /* "transaction underpriced": below the pool's floor, or it is full of better ones */
+	TXPOOL_E_UNDERPRICED,             /* "transaction underpriced": below the floor, or of all */
 	TXPOOL_E_REPLACEMENT,             /* "replacement transaction underpriced" */
 	TXPOOL_E_SENDER_FULL,             /* too many of one sender */
 	TXPOOL_E_FULL,                    /* no room for future transactions */
@@ -73,7 +73,8 @@ int txpool_add(struct txpool *p, struct tx *t, const struct txpool_account *acco
  * together with those before, and promotes what now follows. Call for every
  * sender of the block, and for every account that gained or lost balance; cheap
  * for an address without transactions. */
-void txpool_update(struct txpool *p, const struct addr *sender, const struct txpool_account *account);
+void txpool_update(struct txpool *p, const struct addr *sender,
+		   const struct txpool_account *account);
 
 /* The base fee of the next block: order and what is takeable depend on it. */
 void txpool_set_base_fee(struct txpool *p, struct wei base_fee);
@@ -104,7 +105,7 @@ uint64_t txpool_next_nonce(const struct txpool *p, const struct addr *sender, ui
 struct txpool_stats {
 	size_t pending_count, future_count, sender_count, size;
 	uint64_t added_total, replaced_total, evicted_total, refused_total;
-	size_t takeable_count; /* what a cursor gives: pending, and pays the base fee, as do those before it */
+	size_t takeable_count; /* what a cursor gives: pending, and all up to it pay the base fee */
 };
 void txpool_get_stats(const struct txpool *p, struct txpool_stats *out);
 

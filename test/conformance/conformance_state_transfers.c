@@ -189,7 +189,8 @@ static enum outcome execute(const struct run *run, struct exec *x, const struct 
 	return good ? OUTCOME_PASSED : OUTCOME_FAILED;
 }
 
-static enum outcome run_case(const struct run *run, const struct jval *test, const struct jval *post)
+static enum outcome run_case(const struct run *run, const struct jval *test,
+			     const struct jval *post)
 {
 	struct chain_params params = {
 		.chain_id = 1,
@@ -231,7 +232,8 @@ static void run_file(void *ctx, const char *path)
 	const char *name;
 	void *cursor = NULL;
 
-	if (!tap_read(&text, path, FILE_SIZE_MAX) || jval_parse(&root, buf_bytes(&text), NULL) != OK) {
+	if (!tap_read(&text, path, FILE_SIZE_MAX) ||
+	    jval_parse(&root, buf_bytes(&text), NULL) != OK) {
 		tap_case(run->tap, false, "%s can be read", path + run->skip);
 		buf_clear(&text);
 		return;
@@ -239,8 +241,8 @@ static void run_file(void *ctx, const char *path)
 	while (jval_next(root, &cursor, &name, &test))
 		run_test(run, name, test, counts);
 	if (counts[OUTCOME_NEEDS_EVM])
-		tap_not_applicable(run->tap, "there is no EVM yet", "%s: %zu cases", path + run->skip,
-				   counts[OUTCOME_NEEDS_EVM]);
+		tap_not_applicable(run->tap, "there is no EVM yet", "%s: %zu cases",
+				   path + run->skip, counts[OUTCOME_NEEDS_EVM]);
 	if (counts[OUTCOME_OTHER_TYPE])
 		tap_not_applicable(run->tap, "transactions of type 3 and 4 do not exist here",
 				   "%s: %zu cases", path + run->skip, counts[OUTCOME_OTHER_TYPE]);

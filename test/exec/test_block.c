@@ -24,8 +24,9 @@ static struct tx *random_tx(struct world *w, struct rng *rng, uint64_t nonces[WO
 
 	t.type = (enum tx_type)rng_below(rng, 3);
 	t.max_fee = wei_of(BASE_FEE_FLOOR_DEFAULT + rng_below(rng, BASE_FEE_FLOOR_DEFAULT));
-	t.max_priority_fee = t.type == TX_DYNAMIC_FEE ? wei_of(rng_below(rng, BASE_FEE_FLOOR_DEFAULT))
-						      : t.max_fee;
+	t.max_priority_fee = t.type == TX_DYNAMIC_FEE
+				     ? wei_of(rng_below(rng, BASE_FEE_FLOOR_DEFAULT))
+				     : t.max_fee;
 	t.value = wei_of(rng_below(rng, 1000000));
 	t.to = rng_below(rng, 4) ? address_of((uint8_t)rng_below(rng, 20))
 				 : w->keys[rng_below(rng, WORLD_KEY_COUNT)];
@@ -40,8 +41,8 @@ static void check_verifies(struct world *w, const struct block *block)
 {
 	struct exec_result again;
 	struct err err = { 0 };
-	int rc = exec_verify(w->exec, &w->parent, world_view(w), w->tree, &w->proposal, block, &again,
-			     &err);
+	int rc = exec_verify(w->exec, &w->parent, world_view(w), w->tree, &w->proposal, block,
+			     &again, &err);
 
 	cr_assert_eq(rc, OK, "%s", err.message);
 	cr_assert(hash_equal(&again.block.hash, &block->hash));
@@ -172,7 +173,8 @@ Test(exec_block, list_roots_are_ethereums)
 	cr_assert_eq(r.block.tx_count, 3);
 	for (size_t i = 0; i < 3; i++) {
 		receipt_encode(&encoded[i], &r.receipts[i]);
-		cr_assert_eq(encoded[i].data[0] == i, i > 0, "the type stands in front, of typed ones");
+		cr_assert_eq(encoded[i].data[0] == i, i > 0,
+			     "the type stands in front, of typed ones");
 		pairs[i] = (struct trie_pair){ bytes_of(&keys[i], 1), buf_bytes(&encoded[i]) };
 	}
 	trie_root(&root, pairs, 3);
@@ -343,7 +345,8 @@ Test(exec_block, stops_at_gas_count_and_size)
 		sign_many(&w, txs, 10, rows[i].data_size);
 		world_propose(&w, txs, 10, codes, &r);
 		cr_assert_eq(r.block.tx_count, rows[i].want, "row %zu: %zu", i, r.block.tx_count);
-		cr_assert_eq(codes[rows[i].want], rows[i].code, "row %zu: %d", i, codes[rows[i].want]);
+		cr_assert_eq(codes[rows[i].want], rows[i].code, "row %zu: %d", i,
+			     codes[rows[i].want]);
 		block_encode(&encoded, &r.block);
 		cr_assert_leq(encoded.size, rows[i].size);
 		buf_clear(&encoded);
@@ -388,8 +391,9 @@ Test(exec_block, propose_ends_with_endless_source)
 	w.genesis.params.block_gas_limit = 50000;
 	world_start(&w);
 	e.tx = world_sign(&w, 0, &t);
-	cr_assert_eq(exec_propose(w.exec, &w.parent, world_view(&w), w.tree, &w.proposal, &source, NULL,
-				  NULL, &r, NULL), OK);
+	cr_assert_eq(exec_propose(w.exec, &w.parent, world_view(&w), w.tree, &w.proposal, &source,
+				  NULL, NULL, &r, NULL),
+		     OK);
 	cr_assert_eq(e.rejected, EXEC_REJECT_MAX);
 	world_undo(&w, &r);
 	exec_result_clear(&r);
@@ -397,8 +401,9 @@ Test(exec_block, propose_ends_with_endless_source)
 	t.nonce = 0;
 	t.gas_limit = 50001; /* fits no block */
 	e = (struct endless){ .tx = world_sign(&w, 0, &t) };
-	cr_assert_eq(exec_propose(w.exec, &w.parent, world_view(&w), w.tree, &w.proposal, &source, NULL,
-				  NULL, &r, NULL), OK);
+	cr_assert_eq(exec_propose(w.exec, &w.parent, world_view(&w), w.tree, &w.proposal, &source,
+				  NULL, NULL, &r, NULL),
+		     OK);
 	cr_assert_eq(e.rejected, EXEC_MISS_MAX);
 	exec_result_clear(&r);
 	tx_unref(e.tx);
@@ -463,11 +468,13 @@ static void refuse_block(struct world *w, const struct block *block, const char 
 	struct hash before = tree_root(w), after;
 	struct exec_result r;
 	struct err err = { 0 };
-	int rc = exec_verify(w->exec, &w->parent, world_view(w), w->tree, &w->proposal, block, &r, &err);
+	int rc = exec_verify(w->exec, &w->parent, world_view(w), w->tree, &w->proposal, block, &r,
+			     &err);
 
 	cr_assert_eq(rc, EXEC_E_BLOCK, "%s: %d", field, rc);
 	cr_assert_eq(err.code, EXEC_E_BLOCK, "%s: %d", field, err.code);
-	cr_assert_not_null(strstr(err.message, field), "\"%s\" does not name %s", err.message, field);
+	cr_assert_not_null(strstr(err.message, field), "\"%s\" does not name %s", err.message,
+			   field);
 	after = tree_root(w);
 	cr_assert(hash_equal(&before, &after), "%s: the tree changed", field);
 }
@@ -640,7 +647,8 @@ Test(exec_block, system_slots_need_their_contracts)
 
 /* --- the medium --- */
 
-static int broken_account(void *ctx, struct account *out, const struct addr *address, struct err *err)
+static int broken_account(void *ctx, struct account *out, const struct addr *address,
+			  struct err *err)
 {
 	size_t *left = ctx;
 
@@ -681,8 +689,9 @@ Test(exec_block, broken_medium_says_nothing_about_the_block)
 
 		left = after;
 		s.next = 0;
-		cr_assert_eq(exec_propose(w.exec, &w.parent, view, w.tree, &w.proposal, &source, NULL,
-					  NULL, &ignored, &err), EXEC_E_MEDIUM);
+		cr_assert_eq(exec_propose(w.exec, &w.parent, view, w.tree, &w.proposal, &source,
+					  NULL, NULL, &ignored, &err),
+			     EXEC_E_MEDIUM);
 		cr_assert_eq(err.code, EXEC_E_MEDIUM);
 		cr_assert_not_null(strstr(err.message, "bad sector"));
 		left = after;

@@ -211,8 +211,12 @@ Test(exec_host, transients_end_with_the_transaction)
 
 static struct vm_message message(struct fixture *f, const struct addr *to, uint64_t value)
 {
-	return (struct vm_message){ .kind = VM_CALL, .gas = 100000, .sender = f->a, .recipient = *to,
-				    .code_address = *to, .value = wei_of(value) };
+	return (struct vm_message){ .kind = VM_CALL,
+				    .gas = 100000,
+				    .sender = f->a,
+				    .recipient = *to,
+				    .code_address = *to,
+				    .value = wei_of(value) };
 }
 
 Test(exec_host, call_moves_value)
@@ -324,7 +328,8 @@ Test(exec_host, block_hash_reads_history_within_256)
 	for (uint64_t height = 40; height <= 301; height++) {
 		slot = exec_slot(height);
 		v = u256_of(height);
-		cr_assert_eq(overlay_set_storage(f.overlay, &exec_history_address, &slot, &v, NULL), OK);
+		cr_assert_eq(overlay_set_storage(f.overlay, &exec_history_address, &slot, &v, NULL),
+			     OK);
 	}
 	cr_assert(f.host.table.block_hash(&f.host, 299, &h));
 	cr_assert_eq(load_be64(h.bytes + 24), 299);
@@ -353,7 +358,8 @@ Test(exec_host, full_overlay_is_the_mediums_failure)
 		if (!f.host.table.account(&f.host, &address, &wei, &code_hash, &exists))
 			break;
 	}
-	cr_assert_not(f.host.table.account(&f.host, &(struct addr){ { 1 } }, &wei, &code_hash, &exists));
+	cr_assert_not(
+		f.host.table.account(&f.host, &(struct addr){ { 1 } }, &wei, &code_hash, &exists));
 	cr_assert_eq(f.host.failure, EXEC_E_MEDIUM);
 	cr_assert_eq(f.host.failure_err.code, EXEC_E_MEDIUM);
 	teardown(&f);

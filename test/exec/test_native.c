@@ -41,7 +41,8 @@ static int call(struct world *w, const struct addr *to, struct bytes data,
 }
 
 /* The output of a call that must succeed. */
-static struct exec_call_result ask(struct world *w, const char *signature, const struct addr *argument)
+static struct exec_call_result ask(struct world *w, const char *signature,
+				   const struct addr *argument)
 {
 	struct exec_call_result r;
 	struct buf data = { 0 };
@@ -217,7 +218,8 @@ Test(exec_native, malformed_calls_revert_with_reason)
 		cr_assert_eq(out.size % 32, 4);
 		cr_assert_eq(load_be32(out.data), 0x08c379a0);
 		cr_assert_eq(word_at(bytes_of(out.data + 4, out.size - 4), 0), 32);
-		cr_assert_eq(word_at(bytes_of(out.data + 4, out.size - 4), 1), strlen(rows[i].reason));
+		cr_assert_eq(word_at(bytes_of(out.data + 4, out.size - 4), 1),
+			     strlen(rows[i].reason));
 		cr_assert_eq(memcmp(out.data + 68, rows[i].reason, strlen(rows[i].reason)), 0);
 		exec_call_result_clear(&r);
 	}
@@ -233,7 +235,9 @@ Test(exec_native, gas_that_does_not_suffice_fails)
 	world_init(&w);
 	world_start(&w);
 	call_data(&data, "getValidators()", NULL);
-	for (uint64_t gas = 21064; gas <= need; gas += gas + 97 < need ? 97 : need - gas ? 1 : need) {
+	for (uint64_t gas = 21064; gas <= need; gas += gas + 97 < need ? 97
+						       : need - gas    ? 1
+								       : need) {
 		struct exec_call c = { .to = native_validators_address, .data = buf_bytes(&data),
 				       .has_gas = true, .gas = gas };
 		struct exec_call_result r;
@@ -356,7 +360,8 @@ Test(exec_call, estimate_is_the_least_that_succeeds)
 
 		if (i)
 			c.data = call_data(&data, signatures[i], NULL);
-		cr_assert_eq(exec_estimate_gas(w.exec, &w.parent, world_view(&w), &c, &c.gas, NULL), OK);
+		cr_assert_eq(exec_estimate_gas(w.exec, &w.parent, world_view(&w), &c, &c.gas, NULL),
+			     OK);
 		c.has_gas = true;
 		cr_assert_eq(exec_call(w.exec, &w.parent, world_view(&w), &c, &r, NULL), OK);
 		cr_assert(r.success);

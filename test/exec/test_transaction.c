@@ -204,7 +204,9 @@ Test(exec_transaction, what_needs_an_evm_is_refused)
 		cr_assert_eq(send_only(&w, 0, &t), EXEC_E_NO_VM);
 		t = world_template(0);
 		for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-			t.to = (struct addr){ { [18] = rows[i].bytes[0], [19] = rows[i].bytes[1] } };
+			t.to = (struct addr){
+				{ [18] = rows[i].bytes[0], [19] = rows[i].bytes[1] }
+			};
 			cr_assert_eq(send_only(&w, 0, &t), rows[i].codes[revision], "row %zu", i);
 			t.nonce += rows[i].codes[revision] == OK;
 		}
@@ -409,7 +411,8 @@ Test(exec_transaction, proposer_may_send_and_receive)
 	w.proposal.coinbase = w.keys[0];
 	t.to = w.keys[0];
 	cr_assert_eq(send_only(&w, 0, &t), OK);
-	cr_assert_eq(world_balance(&w, &w.keys[0]), WORLD_FUNDS - 21000 * GWEI, "the tip is its own");
+	cr_assert_eq(world_balance(&w, &w.keys[0]), WORLD_FUNDS - 21000 * GWEI,
+		     "the tip is its own");
 	cr_assert_eq(send_only(&w, 1, &t), OK);
 	cr_assert_eq(world_balance(&w, &w.keys[0]), WORLD_FUNDS - 21000 * GWEI + 21000 * GWEI + 1);
 	world_clear(&w);

@@ -204,9 +204,15 @@ struct addr address_of(uint8_t n)
 struct tx world_template(uint64_t nonce)
 {
 	return (struct tx){
-		.type = TX_DYNAMIC_FEE, .has_chain_id = true, .chain_id = WORLD_CHAIN_ID,
-		.nonce = nonce, .gas_limit = 21000, .to = address_of(1), .value = wei_of(1),
-		.max_fee = wei_of(2 * BASE_FEE_FLOOR_DEFAULT), .max_priority_fee = wei_of(WEI_PER_GWEI),
+		.type = TX_DYNAMIC_FEE,
+		.has_chain_id = true,
+		.chain_id = WORLD_CHAIN_ID,
+		.nonce = nonce,
+		.gas_limit = 21000,
+		.to = address_of(1),
+		.value = wei_of(1),
+		.max_fee = wei_of(2 * BASE_FEE_FLOOR_DEFAULT),
+		.max_priority_fee = wei_of(WEI_PER_GWEI),
 	};
 }
 

@@ -203,6 +203,23 @@ Test(keystore_file, write_refuses_a_directory_that_others_may_write)
 	cr_assert_eq(keystore_write(dir, name, bytes_of_str("x"), &err), OK, "reading is harmless");
 }
 
+/* A first account's keystore stands in a data directory that is not there yet. */
+Test(keystore_file, write_makes_the_directory_and_the_one_above)
+{
+	struct addr a = some_address(1);
+	char name[KEYSTORE_NAME_SIZE], path[512];
+	struct stat st;
+
+	keystore_name(name, &a, 1000);
+	snprintf(path, sizeof(path), "%s/fresh/keystore", root);
+	cr_assert_eq(keystore_write(path, name, bytes_of_str("x"), NULL), OK);
+	cr_assert_eq(stat(path, &st), 0);
+	cr_assert_eq(st.st_mode & 0777, 0700);
+	snprintf(path, sizeof(path), "%s/fresh", root);
+	cr_assert_eq(stat(path, &st), 0);
+	cr_assert_eq(st.st_mode & 0777, 0700);
+}
+
 Test(keystore_file, write_fails_below_a_missing_or_plain_parent)
 {
 	struct addr a = some_address(1);
@@ -210,7 +227,7 @@ Test(keystore_file, write_fails_below_a_missing_or_plain_parent)
 	struct err err;
 
 	keystore_name(name, &a, 1000);
-	snprintf(path, sizeof(path), "%s/missing/keystore", root);
+	snprintf(path, sizeof(path), "%s/missing/missing/keystore", root);
 	cr_assert_eq(keystore_write(path, name, bytes_of_str("x"), &err), KEYSTORE_E_FILE);
 	write_plain("file", "x", 0600);
 	snprintf(path, sizeof(path), "%s/file", dir);

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "chain/certificate.h"
 #include "crypto/keccak.h"
+#include "node/internal.h"
 
 #define START_MS 1700000000000ull
 #define GWEI 1000000000ull
@@ -559,5 +560,48 @@ Test(node, full_disk_refuses_transactions_and_says_so)
 	tx_unref(t);
 	write_all(&r);
 	cr_assert_eq(head_height(&r), 1);
+	rig_end(&r);
+}
+
+/* Before a commit it could reach the disk first; before a flush the trim would drop it. */
+Test(node, record_shares_no_sync_with_what_stands_before_it)
+{
+	static const struct {
+		enum node_job_kind kinds[4];
+		size_t count, group;
+	} cases[] = {
+		{ { NODE_JOB_RECORD, NODE_JOB_RECORD }, 2, 2 },
+		{ { NODE_JOB_RECORD, NODE_JOB_COMMIT, NODE_JOB_COMMIT, NODE_JOB_FLUSH }, 4, 4 },
+		{ { NODE_JOB_COMMIT, NODE_JOB_RECORD }, 2, 1 },
+		{ { NODE_JOB_FLUSH, NODE_JOB_RECORD }, 2, 1 },
+		{ { NODE_JOB_COMMIT, NODE_JOB_FLUSH, NODE_JOB_RECORD, NODE_JOB_COMMIT }, 4, 2 },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct node_job jobs[4] = { 0 }, *list[4];
+
+		for (size_t j = 0; j < 4; j++) {
+			jobs[j].kind = cases[i].kinds[j];
+			list[j] = &jobs[j];
+		}
+		cr_assert_eq(node_jobs_group(list, cases[i].count), cases[i].group, "case %zu", i);
+	}
+}
+
+/* A disk that is full when the node ends, for one. */
+Test(node, loses_a_flush_without_harm)
+{
+	struct rig r;
+
+	rig_make(&r, true);
+	advance(&r, 30000);
+	write_all(&r);
+	cr_assert_not(node_wind_down(r.node), "the last flush is on its way");
+	cr_assert_eq(r.job_count, 1);
+	rig_close(&r); /* it is never written */
+	cr_expect_eq(r.stopped.code, NODE_E_STORAGE);
+	rig_open(&r);
+	cr_expect_eq(r.report.tip_height, 1);
+	cr_expect_eq(r.report.flushed_height, 0);
 	rig_end(&r);
 }

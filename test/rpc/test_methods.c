@@ -857,6 +857,45 @@ Test(rpc, finds_transaction_mined_meanwhile)
 	asker_close(&a);
 }
 
+/* A node that stops ends requests that its thread never had: nothing is claimed. */
+Test(rpc, ends_without_node)
+{
+	size_t count, waiting = 0;
+	const struct rpc_method *m = rpc_methods(&count);
+	struct asker a = asker_open();
+
+	for (size_t k = 0; k < count; k++) {
+		static const char *const params[] = { "", "\"$Q\"", "\"$P\"", "\"$S\"",
+						      "\"$S\",[]", "\"$S\",\"pending\"" };
+
+		for (size_t n = 0; n < ARRAY_COUNT(params); n++) {
+			char text[200];
+			struct buf body, reply = { 0 };
+			struct rpc_request *q;
+			bool needs_node;
+			size_t snapshots;
+
+			snprintf(text, sizeof(text),
+				 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":[%s]}",
+				 m[k].name, params[n]);
+			body = expand(&a, text);
+			q = rpc_begin(a.rpc, bytes_of(body.data, body.size - 1), &needs_node);
+			snapshots = a.fake->snapshot_count;
+			rpc_finish(q, &reply);
+			cr_expect_eq(a.fake->snapshot_count, snapshots, "%s", text);
+			buf_append_byte(&reply, 0);
+			if (needs_node)
+				cr_expect(strstr((char *)reply.data, "\"code\":-32005"), "%s",
+					  text);
+			waiting += needs_node;
+			buf_clear(&body);
+			buf_clear(&reply);
+		}
+	}
+	cr_expect_geq(waiting, 12);
+	asker_close(&a);
+}
+
 /* Tips of a crowded block are what the next one asks for. */
 Test(rpc, suggests_tip_of_crowded_block)
 {

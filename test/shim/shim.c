@@ -109,6 +109,8 @@ static void load_real(void)
 
 /* --- the journal --- */
 
+static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 static void note(const char *format, ...)
 {
 	char line[512];

@@ -85,7 +85,7 @@ sweep() { # sweep MODE
 		esac
 		if [ "$bad" -eq 0 ]; then
 			case $1 in
-			tear) power_loss tear $at ;;
+			tear | hole) power_loss "$1" $at ;;
 			drop) power_loss drop ;;
 			esac || bad=1
 		fi
@@ -99,6 +99,7 @@ sweep() { # sweep MODE
 sweep kill
 sweep drop
 sweep tear
+sweep hole
 
 # --- random moments -----------------------------------------------------------
 
@@ -121,10 +122,11 @@ moments() {
 		*) bad=1 ;;
 		esac
 		if [ -e "$journal/journal" ]; then
-			case $((run % 3)) in
+			case $((run % 4)) in
 			0) power_loss tear $run ;;
 			1) power_loss drop ;;
-			2) rm -rf "$journal" && mkdir "$journal" ;; # the process died, the machine did not
+			2) power_loss hole $run ;;
+			3) rm -rf "$journal" && mkdir "$journal" ;; # the process died, the machine did not
 			esac || bad=1
 		fi
 		promise_kept $seed || bad=1
@@ -137,6 +139,19 @@ moments() {
 	result $bad "$run times SIGKILL at random moments: nothing acknowledged is lost"
 }
 moments 2>/dev/null
+
+# --- LevelDB's log files --------------------------------------------------------
+
+# More than one memtable, so that kv_sync has an older log file and a new name in
+# the directory to sync.
+fresh
+mkdir "$watched/db" # its own name is store_create()'s to sync
+WEFT_SHIM_DIR="$watched" WEFT_SHIM_JOURNAL="$journal" LD_PRELOAD="$shim" \
+	"$writer" fill "$watched/db" 0 144 >>"$acks" 2>"$said"
+bad=$?
+power_loss drop || bad=1
+"$writer" count "$watched/db" 0 144 2>>"$said" || bad=1
+result $bad "what kv_sync made durable is there, over two log files of LevelDB"
 
 # --- with fsync made a no-op the same test must fail ---------------------------
 

@@ -6,6 +6,10 @@
  *                                      prints "woke N", and "ack N" once block N is synced
  *   crash_writer check DIR SEED ACKED  OK if DIR opens, stands at ACKED or above, and all
  *                                      in it is what was written
+ *   crash_writer fill DIR SEED COUNT   makes a LevelDB and puts COUNT large values into it,
+ *                                      more than one of its log files takes; then syncs,
+ *                                      prints "ack COUNT" and ends at once
+ *   crash_writer count DIR SEED COUNT  OK if they are all there
  *
  * Status: 0 well; 1 a promise was broken; 2 usage; 3 the disk refused, and it was said.
  */
@@ -18,6 +22,7 @@
 #include "store/scratch.h"
 
 #define FLUSH_EVERY 6
+#define WRITE_BUFFER_SIZE (64 << 10) /* LevelDB's least: it changes log files every few flushes */
 #define TRIM_EVERY 4
 
 static int give_up(const char *what, const struct err *err)
@@ -145,16 +150,81 @@ static int check(struct sample *m, uint64_t seed, uint64_t acked)
 	return 0;
 }
 
+#define VALUE_SIZE (256 << 10)
+
+static void fill_value(uint64_t n, uint8_t out[VALUE_SIZE])
+{
+	struct rng rng;
+
+	rng_init(&rng, n);
+	for (size_t i = 0; i < VALUE_SIZE; i += 8)
+		store_le64(out + i, rng_next(&rng));
+}
+
+/* A put of its own for each value, none synced; then kv_sync(). */
+static int fill(const char *dir, uint64_t count)
+{
+	static uint8_t value[VALUE_SIZE];
+	struct err err = { 0 };
+	struct kv_batch *b;
+	struct kv *kv;
+
+	if (kv_open_leveldb(&kv, dir, &(struct kv_options){ .create = true, .cache_size = 1 << 20 }, &err) != OK)
+		return give_up("cannot start", &err);
+	b = kv_batch_new(kv);
+	for (uint64_t n = 0; n < count; n++) {
+		fill_value(n, value);
+		kv_batch_reset(b);
+		kv_batch_put(b, bytes_of(&n, sizeof(n)), bytes_of(value, sizeof(value)));
+		if (kv_write(kv, b, false, &err) != OK)
+			return give_up("cannot go on", &err);
+	}
+	if (kv_sync(kv, &err) != OK)
+		return give_up("cannot go on", &err);
+	say("ack", count);
+	_exit(0);
+}
+
+static int count_values(const char *dir, uint64_t count)
+{
+	static uint8_t value[VALUE_SIZE];
+	struct buf found = { 0 };
+	struct err err = { 0 };
+	uint64_t n = 0;
+	struct kv *kv;
+
+	if (kv_open_leveldb(&kv, dir, &(struct kv_options){ .cache_size = 1 << 20 }, &err) != OK)
+		return give_up("cannot open", &err);
+	for (; n < count; n++) {
+		fill_value(n, value);
+		buf_reset(&found);
+		if (kv_get(kv, NULL, bytes_of(&n, sizeof(n)), &found, &err) != OK ||
+		    !bytes_equal(buf_bytes(&found), bytes_of(value, sizeof(value))))
+			break;
+	}
+	if (n < count)
+		fprintf(stderr, "crash_writer: value %llu of %llu is gone\n", (unsigned long long)n,
+			(unsigned long long)count);
+	buf_clear(&found);
+	kv_close(kv);
+	return n < count;
+}
+
 int main(int argc, char **argv)
 {
 	struct sample m;
 	int status;
 
+	if (argc == 5 && strcmp(argv[1], "fill") == 0)
+		return fill(argv[2], strtoull(argv[4], NULL, 10));
+	if (argc == 5 && strcmp(argv[1], "count") == 0)
+		return count_values(argv[2], strtoull(argv[4], NULL, 10));
 	if (argc != 5 || (strcmp(argv[1], "run") != 0 && strcmp(argv[1], "check") != 0)) {
-		fprintf(stderr, "usage: crash_writer run|check DIR SEED HEIGHT\n");
+		fprintf(stderr, "usage: crash_writer run|check|fill|count DIR SEED COUNT\n");
 		return 2;
 	}
 	sample_init(&m, strtoull(argv[3], NULL, 10), argv[2]);
+	m.options.write_buffer_size = WRITE_BUFFER_SIZE;
 	status = (argv[1][0] == 'r' ? run : check)(&m, m.seed, strtoull(argv[4], NULL, 10));
 	sample_clear(&m);
 	return status;

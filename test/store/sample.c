@@ -176,14 +176,12 @@ static void add_txs(struct sample *m, struct sample_block *out, size_t tx_count,
 		r->gas_used = GAS_TX;
 		r->cumulative_gas_used = (i + 1) * GAS_TX;
 		if (i % 3 == 0) {
-			uint8_t *data = xcalloc(1, 32);
+			uint8_t data[32] = { (uint8_t)i };
+			struct log_entry log = {
+				.address = address_of(i), .topic_count = 2, .data = bytes_of(data, sizeof(data)),
+			};
 
-			data[0] = (uint8_t)i;
-			r->logs = xcalloc(1, sizeof(r->logs[0]));
-			r->log_count = 1;
-			r->logs[0].address = address_of(i);
-			r->logs[0].topic_count = 2;
-			r->logs[0].data = bytes_of(data, 32);
+			receipt_set_logs(r, &log, 1);
 		}
 		receipt_bloom(r, &b->header.logs_bloom);
 	}
@@ -360,7 +358,8 @@ static int check_tx(void *ctx, uint32_t index, const struct stored_tx *t, struct
 	uint32_t at;
 
 	if (index != c->count++ || !t->tx->has_sender || !t->receipt.success ||
-	    t->receipt.cumulative_gas_used != (index + 1) * GAS_TX || t->receipt.log_count != (index % 3 == 0))
+	    t->receipt.cumulative_gas_used != (index + 1) * GAS_TX || t->receipt.log_count != (index % 3 == 0) ||
+	    (t->receipt.log_count && (t->receipt.logs[0].data.size != 32 || t->receipt.logs[0].data.data[0] != index)))
 		c->bad = "a transaction differs";
 	else if (store_find_tx(c->r, &t->tx->hash, &height, &at, NULL) != OK || height != c->height || at != index)
 		c->bad = "a transaction is not found by its hash";

@@ -420,8 +420,8 @@ static bool run_add(struct script *s, struct model *m, struct txpool *p)
 	want = model_add(m, t, spec.sender, &want_evicted);
 	tx_unref(t);
 	if (rc != want || evicted != want_evicted) {
-		fprintf(stderr, "add gave %d with %zu evicted, the model %d with %zu\n", rc, evicted,
-			want, want_evicted);
+		fprintf(stderr, "add gave %d with %zu evicted, the model %d with %zu\n", rc,
+			evicted, want, want_evicted);
 		return false;
 	}
 	return after.refused_total - before.refused_total == (rc != OK) &&
