@@ -282,7 +282,7 @@ static int open_kv(struct bench_state *s, struct kv **out, const char *name)
 	struct err err = { 0 };
 
 	snprintf(path, sizeof(path), "%s/%s", s->dir, name);
-	if (kv_open_leveldb(out, path, true, CACHE_SIZE, &err) == OK)
+	if (kv_open_leveldb(out, path, &(struct kv_options){ .create = true, .cache_size = CACHE_SIZE }, &err) == OK)
 		return 0;
 	fprintf(stderr, "weft-bench: %s\n", err.message);
 	return -1;

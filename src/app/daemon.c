@@ -9,7 +9,6 @@
 #include "io/queue.h"
 #include "io/signal.h"
 
-#define HTTP_GRACE_MS 2000
 #define STALL_RETRY_US 1000000
 #define EVENT_BATCH_MAX 64
 #define JOB_QUEUE_MAX 64  /* the node keeps its lead over the writer far below */
@@ -53,7 +52,7 @@ struct daemon {
 	struct io_mutex *head_mutex;
 	struct node_head *head;
 
-	uint64_t wake_ms;            /* node's thread only; 0: none */
+	uint64_t wake_us;            /* monotonic; node's thread only; UINT64_MAX: none */
 	atomic_bool is_ending;
 	bool has_failed;             /* set by the node's thread, read after it has ended */
 	struct err failure;
@@ -80,11 +79,14 @@ static uint64_t now_ms(void *ctx)
 	return io_wall_ms();
 }
 
+/* A wish in wall time becomes a span: a clock that is set back meanwhile would
+ * otherwise leave the node asleep for as long as it was set back. */
 static void wake_at(void *ctx, uint64_t at_ms)
 {
 	struct daemon *d = ctx;
+	uint64_t now = io_wall_ms();
 
-	d->wake_ms = at_ms;
+	d->wake_us = io_monotonic_us() + (at_ms > now ? at_ms - now : 0) * 1000;
 }
 
 static void write_job(void *ctx, struct node_job *job)
@@ -170,75 +172,74 @@ static void on_call(void *ctx, void *item)
 
 /* --- writer thread --- */
 
-/* Appends one job's records; waits as long as the disk is full. False if we end
- * meanwhile: the job is left, as if the power had gone. */
-static bool run_job(struct daemon *d, struct node_job *job)
+/* Appends one job's records; waits as long as the disk is full, unless we end
+ * meanwhile: then the job is left, as if the power had gone. */
+static int run_job(struct daemon *d, struct node_job *job, struct err *err)
 {
-	struct err err = { 0 };
 	bool has_stalled = false;
+	int code;
 
-	while (node_job_run(job, &err) != OK) {
+	while ((code = node_job_run(job, err)) == STORE_E_WRITE) {
 		if (!has_stalled)
-			post(d, (struct event){ .kind = EVENT_STALL, .is_stalled = true, .err = err });
+			post(d, (struct event){ .kind = EVENT_STALL, .is_stalled = true, .err = *err });
 		has_stalled = true;
-		if (atomic_load(&d->is_ending)) {
-			post(d, (struct event){ .kind = EVENT_JOB_FAIL, .job = job, .err = err });
-			return false;
-		}
+		if (atomic_load(&d->is_ending))
+			return code;
 		usleep(STALL_RETRY_US);
 	}
 	if (has_stalled)
 		post(d, (struct event){ .kind = EVENT_STALL, .is_stalled = false });
-	return true;
+	return code;
 }
 
-/* Runs a group that shares a sync. False if the writer must write nothing more. */
-static bool run_group(struct daemon *d, struct node_job *jobs[], size_t count)
+/* Hands a job back. It is the node's again, which may free it at once. */
+static void hand_back(struct daemon *d, struct node_job **job)
 {
-	struct err err = { 0 };
+	post(d, (struct event){ .kind = EVENT_JOB, .job = *job });
+	*job = NULL;
+}
 
-	for (size_t i = 0; i < count; i++)
-		if (!run_job(d, jobs[i]))
-			return false;
+/* Runs a group that shares a sync, and hands back what is done. */
+static int run_group(struct daemon *d, struct node_job *jobs[], size_t count, struct err *err)
+{
+	int code = OK;
+
+	for (size_t i = 0; code == OK && i < count; i++)
+		code = run_job(d, jobs[i], err);
+	if (code != OK)
+		return code;
 	node_jobs_sync(jobs, count);
-	for (size_t i = 0; i < count; i++) {
-		if (!node_job_is_early(jobs[i]))
-			continue;
-		post(d, (struct event){ .kind = EVENT_JOB, .job = jobs[i] });
-		jobs[i] = NULL; /* the node's again, which may have freed it by now */
-	}
+	for (size_t i = 0; i < count; i++)
+		if (node_job_is_early(jobs[i]))
+			hand_back(d, &jobs[i]);
 	for (size_t i = 0; i < count; i++) {
 		if (!jobs[i])
 			continue;
-		if (node_job_finish(jobs[i], &err) != OK) {
-			post(d, (struct event){ .kind = EVENT_JOB_FAIL, .job = jobs[i], .err = err });
-			return false;
-		}
-		post(d, (struct event){ .kind = EVENT_JOB, .job = jobs[i] });
+		code = node_job_finish(jobs[i], err);
+		if (code != OK)
+			return code;
+		hand_back(d, &jobs[i]);
 	}
-	return true;
+	return OK;
 }
 
 static void writer_main(void *ctx)
 {
 	struct daemon *d = ctx;
-	const struct err stopped = { .code = NODE_E_STORAGE, .message = "nothing more is written" };
 	struct node_job *jobs[JOB_QUEUE_MAX];
-	bool goes_on = true;
+	struct err err = { 0 };
+	int code = OK;
 	size_t count;
 
 	while ((count = io_queue_pop(d->jobs, (void **)jobs, ARRAY_COUNT(jobs), UINT64_MAX)) > 0) {
-		size_t done = 0;
-
-		while (goes_on && done < count) {
-			size_t group = node_jobs_group(jobs + done, count - done);
-
-			goes_on = run_group(d, jobs + done, group);
-			done += group;
+		for (size_t done = 0, group; code == OK && done < count; done += group) {
+			group = node_jobs_group(jobs + done, count - done);
+			code = run_group(d, jobs + done, group, &err);
 		}
 		/* After a failure what is left stays unwritten; the process ends. */
-		for (; !goes_on && done < count; done++)
-			post(d, (struct event){ .kind = EVENT_JOB_FAIL, .job = jobs[done], .err = stopped });
+		for (size_t i = 0; code != OK && i < count; i++)
+			if (jobs[i])
+				post(d, (struct event){ .kind = EVENT_JOB_FAIL, .job = jobs[i], .err = err });
 	}
 }
 
@@ -286,11 +287,11 @@ static void on_event(struct daemon *d, struct event *e)
 
 static uint64_t wait_us(const struct daemon *d)
 {
-	uint64_t now = io_wall_ms();
+	uint64_t now_us = io_monotonic_us();
 
-	if (d->wake_ms == 0)
+	if (d->wake_us == UINT64_MAX)
 		return UINT64_MAX;
-	return d->wake_ms > now ? (d->wake_ms - now) * 1000 : 0;
+	return d->wake_us > now_us ? d->wake_us - now_us : 0;
 }
 
 static void node_main(void *ctx)
@@ -303,8 +304,8 @@ static void node_main(void *ctx)
 
 		for (size_t i = 0; i < count; i++)
 			on_event(d, events[i]);
-		if (d->wake_ms && io_wall_ms() >= d->wake_ms) {
-			d->wake_ms = 0;
+		if (io_monotonic_us() >= d->wake_us) {
+			d->wake_us = UINT64_MAX;
 			node_on_tick(d->node);
 		}
 	}
@@ -315,6 +316,7 @@ static void node_main(void *ctx)
 static void make(struct daemon *d, const struct daemon_options *o)
 {
 	d->options = o;
+	d->wake_us = UINT64_MAX;
 	d->head_mutex = io_mutex_new();
 	d->reader = (struct node_reader){ acquire_head, d, o->info.params, now_ms };
 	d->jobs = io_queue_new(JOB_QUEUE_MAX);
@@ -331,38 +333,51 @@ static void refuse(struct http_request *http)
 	http_reply(http, 503, "text/plain", &body);
 }
 
+static void drop_call(struct call *call)
+{
+	struct buf reply = { 0 };
+
+	if (call->rpc)
+		rpc_finish(call->rpc, &reply);
+	buf_clear(&reply);
+	refuse(call->http);
+	free(call);
+}
+
+static void drop_event(struct daemon *d, struct event *e)
+{
+	switch (e->kind) {
+	case EVENT_CALL:
+		drop_call(e->call);
+		break;
+	case EVENT_GET:
+		refuse(e->get);
+		break;
+	case EVENT_JOB:
+	case EVENT_JOB_FAIL:
+		node_on_job_failed(d->node, e->job, &e->err);
+		break;
+	case EVENT_STALL:
+	case EVENT_END:
+		break;
+	}
+	free(e);
+}
+
 /* What was still on its way when the threads ended. */
 static void drain(struct daemon *d)
 {
 	void *item;
 
-	while (io_queue_pop(d->calls, &item, 1, 0) == 1) {
-		struct call *call = item;
-		struct buf reply = { 0 };
-
-		if (call->rpc)
-			rpc_finish(call->rpc, &reply);
-		buf_clear(&reply);
-		refuse(call->http);
-		free(call);
-	}
-	while (io_queue_pop(d->events, &item, 1, 0) == 1) {
-		struct event *e = item;
-
-		if (e->kind == EVENT_CALL)
-			must_push(d->calls, e->call);
-		else if (e->kind == EVENT_GET)
-			refuse(e->get);
-		else if (e->kind == EVENT_JOB || e->kind == EVENT_JOB_FAIL)
-			node_on_job_failed(d->node, e->job, &e->err);
-		free(e);
-	}
+	while (io_queue_pop(d->calls, &item, 1, 0) == 1)
+		drop_call(item);
+	while (io_queue_pop(d->events, &item, 1, 0) == 1)
+		drop_event(d, item);
 }
 
 static void end(struct daemon *d)
 {
 	drain(d);
-	drain(d); /* calls that the first pass found among the events */
 	node_free(d->node);
 	rpc_free(d->rpc);
 	node_head_unref(d->head);
@@ -375,7 +390,7 @@ static void end(struct daemon *d)
 /* From the outside in: no new requests, no new blocks, everything written. */
 static void wind_down(struct daemon *d)
 {
-	http_server_stop(d->http, HTTP_GRACE_MS);
+	http_server_stop(d->http, d->options->http_grace_ms);
 	post(d, (struct event){ .kind = EVENT_END });
 	io_thread_join(d->node_thread);
 	io_queue_close(d->jobs);

@@ -21,6 +21,7 @@ struct daemon_options {
 	struct rpc_limits rpc_limits;
 	struct http_options http;
 	size_t worker_count;
+	uint32_t http_grace_ms; /* on winding down: how long requests under way may go on */
 };
 
 /* Runs until SIGTERM, SIGINT or a failure that stops the node; then winds down:

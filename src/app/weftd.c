@@ -25,6 +25,7 @@
 #define EXIT_USAGE 2
 #define EXIT_REFUSED 3
 
+#define HTTP_GRACE_MS 2000
 #define DEV_CHAIN_ID 31337
 #define DEV_ACCOUNT_COUNT 10
 #define DEV_ACCOUNT_COINS 10000
@@ -472,6 +473,7 @@ static struct daemon_options daemon_options_of(const struct weftd_options *o, co
 			.allowed_origins = o->http_origins,
 			.log = log,
 		},
+		.http_grace_ms = HTTP_GRACE_MS,
 		.worker_count = o->rpc_workers ? o->rpc_workers : (size_t)MAX(cores, 1L),
 	};
 }

@@ -171,7 +171,9 @@ int node_new(struct node **out, const struct node_config *config, struct store *
 		.withdrawal_index = tip.withdrawal_index,
 		.genesis_ms = config->genesis->time_ms,
 	};
-	n->written_height = n->flush_taken_height = tip.header.height;
+	n->written_height = tip.header.height;
+	/* Counting anew from the tip, a node that is killed again and again would never flush. */
+	n->flush_taken_height = tip.flushed_height;
 	n->pool = txpool_new(config->pool, config->seed);
 	n->exec = exec_new(&config->genesis->params, config->seed);
 	txpool_set_base_fee(n->pool, exec_next_base_fee(n->exec, &n->tip, io->now_ms(io->ctx)));

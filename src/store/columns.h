@@ -7,7 +7,7 @@
 
 /* The database's own version; raised by any change of what stands below, or in
  * the logs. A directory of another version is refused. */
-#define DATABASE_VERSION 1
+#define DATABASE_VERSION 2
 
 /*     name            letter  key                    value */
 #define STORE_COLUMNS(X) \

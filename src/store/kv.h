@@ -24,6 +24,10 @@ enum store_error {
 	STORE_E_EXISTS,                /* init into a directory that is not empty */
 };
 
+#define STORE_ADVICE \
+	"restore the data directory from a backup, or remove VERSION, chain and log in it and run " \
+	"init again"
+
 struct kv;
 struct kv_snapshot;
 struct kv_iter;
@@ -37,9 +41,17 @@ void kv_batch_put(struct kv_batch *b, struct bytes key, struct bytes value);
 void kv_batch_delete(struct kv_batch *b, struct bytes key);
 size_t kv_batch_size(const struct kv_batch *b); /* bytes of keys and values */
 
-/* Opens LevelDB in `dir` (made if `create`): paranoid checks and checksum
- * verification on, bloom filters, block cache of `cache_size` bytes. */
-int kv_open_leveldb(struct kv **out, const char *dir, bool create, size_t cache_size, struct err *err);
+struct kv_options {
+	bool create;              /* make what is not there */
+	size_t cache_size;        /* of blocks, bytes */
+	size_t write_buffer_size; /* bytes a memtable and a log take; 0: what was measured best */
+};
+
+/* Opens LevelDB in `dir`: paranoid checks and checksum verification on, bloom
+ * filters. What it holds then is all writes up to one moment, at the last kv_sync()
+ * or later, whether its process ended, was killed, or lost power (kv_synced.h).
+ * STORE_E_CORRUPT if a part of what was synced is not there. */
+int kv_open_leveldb(struct kv **out, const char *dir, const struct kv_options *options, struct err *err);
 struct kv *kv_open_memory(void);
 void kv_close(struct kv *kv);
 
@@ -47,10 +59,11 @@ void kv_close(struct kv *kv);
  * gave an error. A NULL snapshot reads the newest. */
 int kv_get(struct kv *kv, const struct kv_snapshot *at, struct bytes key, struct buf *out, struct err *err);
 
-/* Writes a batch; `sync`: it is on the medium when this returns. STORE_E_WRITE. */
+/* Writes a batch; `sync`: kv_sync() after it. STORE_E_WRITE. */
 int kv_write(struct kv *kv, const struct kv_batch *b, bool sync, struct err *err);
 
-/* Makes all earlier unsynced writes durable (for LevelDB: its log files). */
+/* Makes all earlier writes durable. Before the next one, a crash may take any number
+ * of the newest writes, closing may take them too, but never one and leave a later. */
 int kv_sync(struct kv *kv, struct err *err);
 
 struct kv_snapshot *kv_snapshot_new(struct kv *kv);

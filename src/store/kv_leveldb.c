@@ -7,22 +7,19 @@
  * may stand in an older log file (LevelDB starts a new one with every memtable),
  * and the new file's directory entry is not synced at all. So a synced write is
  * done here as an unsynced one followed by kv_sync(), which syncs every log file
- * there is and then the directory. LevelDB hands each record to the kernel before
- * a write returns, so nothing hides in its own buffers.
+ * and says so in a file of ours (kv_synced.h). LevelDB hands each record to the
+ * kernel before a write returns, so nothing hides in its own buffers.
  */
 #include "store/kv_ops.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <leveldb/c.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "store/kv_synced.h"
 
 /* Bits a key of the bloom filters: about 1 % false positives. */
 #define BLOOM_BITS 10
@@ -36,7 +33,8 @@
 
 struct leveldb_kv {
 	struct kv base;
-	char *dir;
+	struct kv_synced synced;
+	const char *dir; /* synced's */
 	leveldb_t *db;
 	leveldb_options_t *options;
 	leveldb_cache_t *cache;
@@ -92,7 +90,7 @@ static void kv_free(struct leveldb_kv *l)
 	leveldb_filterpolicy_destroy(l->bloom);
 	leveldb_readoptions_destroy(l->read);
 	leveldb_writeoptions_destroy(l->write);
-	free(l->dir);
+	kv_synced_close(&l->synced);
 	free(l);
 }
 
@@ -106,29 +104,34 @@ static int open_error(const char *dir, const char *text, struct err *err)
 	if (strstr(text, strerror(ENOSPC)))
 		return ERR_SET(err, STORE_E_WRITE, "no room to open %s (%s); make room on the disk", dir, text);
 	if (strncmp(text, "Corruption", 10) == 0 || strstr(text, "missing files"))
-		return ERR_SET(err, STORE_E_CORRUPT, "%s is damaged (%s); restore the data directory "
-			       "from a backup, or remove VERSION, chain and log in it and run init again", dir, text);
+		return ERR_SET(err, STORE_E_CORRUPT, "%s is damaged (%s); " STORE_ADVICE, dir, text);
 	return ERR_SET(err, STORE_E_OPEN, "cannot open %s: %s", dir, text);
 }
 
-int kv_open_leveldb(struct kv **out, const char *dir, bool create, size_t cache_size, struct err *err)
+int kv_open_leveldb(struct kv **out, const char *dir, const struct kv_options *options, struct err *err)
 {
+	size_t write_buffer = options->write_buffer_size ? options->write_buffer_size : WRITE_BUFFER_SIZE;
 	struct leveldb_kv *l = xcalloc(1, sizeof(*l));
 	char *text = NULL;
 	int code;
 
+	code = kv_synced_open(&l->synced, dir, options->create, err);
+	if (code != OK) {
+		free(l);
+		return code;
+	}
 	l->base.ops = &leveldb_ops;
-	l->dir = xstrdup(dir);
-	l->cache = leveldb_cache_create_lru(cache_size);
+	l->dir = l->synced.dir;
+	l->cache = leveldb_cache_create_lru(options->cache_size);
 	l->bloom = leveldb_filterpolicy_create_bloom(BLOOM_BITS);
 	l->read = read_options_new(NULL);
 	l->write = leveldb_writeoptions_create();
 	l->options = leveldb_options_create();
-	leveldb_options_set_create_if_missing(l->options, create);
+	leveldb_options_set_create_if_missing(l->options, options->create);
 	leveldb_options_set_paranoid_checks(l->options, 1);
 	leveldb_options_set_cache(l->options, l->cache);
 	leveldb_options_set_filter_policy(l->options, l->bloom);
-	leveldb_options_set_write_buffer_size(l->options, WRITE_BUFFER_SIZE);
+	leveldb_options_set_write_buffer_size(l->options, write_buffer);
 	leveldb_options_set_max_file_size(l->options, TABLE_SIZE);
 	leveldb_options_set_max_open_files(l->options, OPEN_FILE_MAX);
 	leveldb_options_set_compression(l->options, leveldb_snappy_compression);
@@ -192,47 +195,14 @@ static int leveldb_kv_write(struct kv *kv, const struct kv_batch *b, bool sync, 
 	return sync ? kv_sync(kv, err) : OK;
 }
 
-/* Syncs one file of the database's directory. A file that has gone meanwhile is
- * a log whose content LevelDB has moved into a synced table. */
-static int sync_file(int dir_fd, const char *name)
-{
-	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-	int result;
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
-	result = fdatasync(fd);
-	close(fd);
-	return result;
-}
-
-static bool is_log_name(const char *name)
-{
-	size_t size = strlen(name);
-
-	return size > 4 && strcmp(name + size - 4, ".log") == 0;
-}
-
 static int leveldb_kv_sync(struct kv *kv, struct err *err)
 {
 	struct leveldb_kv *l = of(kv);
-	DIR *dir = opendir(l->dir);
-	struct dirent *entry;
-	int failed = dir ? 0 : -1;
+	int code = kv_synced_promise(&l->synced, err);
 
-	while (!failed && (entry = readdir(dir)))
-		if (is_log_name(entry->d_name))
-			failed = sync_file(dirfd(dir), entry->d_name);
-	if (!failed)
-		failed = fsync(dirfd(dir));
-	if (failed) {
+	if (code != OK)
 		atomic_store(&l->failed, true);
-		ERR_SET(err, STORE_E_WRITE, "cannot sync %s: %s; repair the disk, then restart", l->dir,
-			strerror(errno));
-	}
-	if (dir)
-		closedir(dir);
-	return failed ? STORE_E_WRITE : OK;
+	return code;
 }
 
 static void leveldb_kv_compact(struct kv *kv, struct bytes from, struct bytes to)

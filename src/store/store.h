@@ -13,13 +13,20 @@
  * - A block is final once its record is synced in the commit log. The record holds
  *   everything that the block's batch writes, so replaying it is only putting the
  *   same values again: idempotent, whatever LevelDB had kept of it.
- * - Trie nodes are written at a flush only: sync LevelDB's logs, write one synced
- *   batch with the nodes and `flushed = S`, then drop log segments before S. Order
- *   matters: LevelDB may lose the tail of an older log file and keep a newer one,
- *   so between two flushes nothing in it is relied upon.
+ * - Trie nodes are written at a flush only: one batch with the nodes and `flushed = S`,
+ *   then kv_sync(), then the log's segments up to S go. The database comes back as all
+ *   its writes up to one moment, at the last kv_sync() or later (kv.h), so:
+ *     crash before kv_sync() is done   the mark says S' before S, or S with all that it
+ *                                      speaks of; the log reaches back to S' either way
+ *     crash while segments go          the mark says S; the log has more than is needed
+ *   What LevelDB wrote since does not matter, and is cut off on opening: it is in the
+ *   commit log.
  * - On opening: state tree at S, then every record after S: its batch again, its
  *   difference into the tree, the root compared with the header's. Any mismatch
  *   is STORE_E_CORRUPT and names the height; nothing is repaired silently.
+ * - A log that lost its end looks like one that a crash tore. Three know better: a later
+ *   record (wal.h), the database's tip (its tables may be newer than S), and
+ *   dir/chain/TIP, the last final block, written without a sync.
  *
  * Threads: the writer (store_log, store_apply, store_flush_write, consensus log)
  * is one thread; the state cache belongs to the node's thread; readers may be
@@ -43,6 +50,7 @@ struct store_options {
 	size_t tree_memory_max;  /* loaded trie nodes, bytes */
 	uint64_t history_ms;     /* how far back state is kept; UINT64_MAX: all */
 	uint64_t seed;           /* keys tables (base/map.h) */
+	size_t write_buffer_size; /* LevelDB's, bytes; 0: what was measured best (tests set it) */
 };
 
 /* Everything that a final block writes. Borrowed by the calls that take it.
@@ -58,7 +66,7 @@ struct store_block {
  *
  *   dir/VERSION   database version and genesis hash; written last
  *   dir/LOCK      held while a process uses the directory; its pid
- *   dir/chain/    LevelDB
+ *   dir/chain/    LevelDB; SYNCED: what is promised of it (kv_synced.h); TIP: see above
  *   dir/log/      segments of the commit log and the consensus log
  *
  * Other names in the directory are left alone. STORE_E_EXISTS if one of these is
@@ -96,6 +104,7 @@ struct store_tip {
 	struct mmr history;        /* over the hashes of all blocks below the tip */
 	uint64_t second_gas;       /* gas of all blocks of the tip's second, up to the tip */
 	uint64_t withdrawal_index; /* of the next withdrawal */
+	uint64_t flushed_height;   /* S */
 };
 void store_get_tip(const struct store *s, struct store_tip *out);
 

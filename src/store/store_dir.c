@@ -11,16 +11,19 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "codec/hex.h"
 #include "store/store_internal.h"
 
 #define VERSION_NAME "VERSION"
 #define LOCK_NAME "LOCK"
 #define VERSION_SIZE_MAX 512
+#define TIP_NAME "chain/TIP" /* not among the logs, whose loss it is to show */
 
 struct store_dir {
 	int fd;
 	int lock_fd;
+	int tip_fd;
 	bool made; /* the directory itself is ours */
 	char *path, *chain, *log;
 };
@@ -38,6 +41,8 @@ void store_dir_close(struct store_dir *d)
 {
 	if (!d)
 		return;
+	if (d->tip_fd >= 0)
+		close(d->tip_fd);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);
 	if (d->fd >= 0)
@@ -62,7 +67,7 @@ static int open_dir(struct store_dir **out, const char *path, struct err *err)
 {
 	struct store_dir *d = xcalloc(1, sizeof(*d));
 
-	d->lock_fd = -1;
+	d->lock_fd = d->tip_fd = -1;
 	d->path = xstrdup(path);
 	d->chain = join(path, "chain");
 	d->log = join(path, "log");
@@ -249,15 +254,15 @@ static int check_version(const struct store_dir *d, struct bytes text, const str
 
 	snprintf(expected, sizeof(expected), "%d", DATABASE_VERSION);
 	if (!version.size)
-		return ERR_SET(err, STORE_E_CORRUPT, "%s/" VERSION_NAME " names no database version; restore the "
-			       "directory from a backup, or remove VERSION, chain and log in it and run init again", d->path);
+		return ERR_SET(err, STORE_E_CORRUPT, "%s/" VERSION_NAME " names no database version; "
+			       STORE_ADVICE, d->path);
 	if (!bytes_equal(version, bytes_of_str(expected)))
 		return ERR_SET(err, STORE_E_VERSION, "%s was written by database version %.*s, this program "
 			       "has %s; use the release that wrote it, or init a new directory and sync", d->path,
 			       (int)MIN(version.size, (size_t)16), (const char *)version.data, expected);
 	if (!hex_parse_fixed(hash.bytes, sizeof(hash.bytes), genesis))
-		return ERR_SET(err, STORE_E_CORRUPT, "%s/" VERSION_NAME " names no genesis hash; restore the "
-			       "directory from a backup, or remove VERSION, chain and log in it and run init again", d->path);
+		return ERR_SET(err, STORE_E_CORRUPT, "%s/" VERSION_NAME " names no genesis hash; "
+			       STORE_ADVICE, d->path);
 	if (!hash_equal(&hash, genesis_hash)) {
 		hex_data(theirs, hash_bytes(&hash));
 		hex_data(ours, hash_bytes(genesis_hash));
@@ -298,10 +303,40 @@ int store_dir_open(struct store_dir **out, const char *path, const struct hash *
 	code = read_version(d, genesis_hash, err);
 	if (code == OK)
 		code = lock(d, err);
+	if (code == OK)
+		d->tip_fd = openat(d->fd, TIP_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (code != OK) {
 		store_dir_close(d);
 		return code;
 	}
 	*out = d;
 	return OK;
+}
+
+/* --- the witness --- */
+
+#define TIP_SIZE 44 /* height (8), hash (32), crc32c (4) */
+
+void store_dir_note_tip(const struct store_dir *d, uint64_t height, const struct hash *hash)
+{
+	uint8_t record[TIP_SIZE];
+
+	store_le64(record, height);
+	memcpy(record + 8, hash->bytes, 32);
+	store_le32(record + 40, crc32c(0, bytes_of(record, 40)));
+	/* A witness that can't be written says less, and nothing wrong. */
+	if (d->tip_fd >= 0 && pwrite(d->tip_fd, record, sizeof(record), 0) != sizeof(record))
+		errno = 0;
+}
+
+bool store_dir_read_tip(const struct store_dir *d, uint64_t *height, struct hash *hash)
+{
+	uint8_t record[TIP_SIZE];
+
+	if (d->tip_fd < 0 || pread(d->tip_fd, record, sizeof(record), 0) != sizeof(record) ||
+	    crc32c(0, bytes_of(record, 40)) != load_le32(record + 40))
+		return false;
+	*height = load_le64(record);
+	memcpy(hash->bytes, record + 8, 32);
+	return true;
 }

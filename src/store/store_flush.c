@@ -109,11 +109,7 @@ int store_flush_write(struct store *s, struct store_flush *f, struct err *err)
 	int code;
 
 	CHECK(f == s->flush && f->height <= s->applied_height);
-	/* First what the mark speaks of, then the mark: a log file of LevelDB may
-	 * survive without the one before it. */
-	code = kv_sync(s->kv, err);
-	if (code == OK)
-		code = write_nodes(s, f, err);
+	code = write_nodes(s, f, err);
 	if (code != OK)
 		return code; /* the tree may still ask for these nodes: store_close() frees them */
 	if (s->commit_log) {

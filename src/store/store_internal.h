@@ -50,7 +50,7 @@ struct store {
 	struct buf record;           /* reused by each block */
 	struct buf value, tx_values;
 	uint64_t logged_height, synced_height, applied_height;
-	struct hash applied_hash;
+	struct hash logged_hash, applied_hash;
 	uint32_t checksum;           /* of the newest applied block */
 	struct mmr range;            /* over the hashes of all applied blocks */
 	uint64_t withdrawal_index;
@@ -92,6 +92,13 @@ void store_dir_remove(struct store_dir *d);
 const char *store_dir_chain(const struct store_dir *d);
 const char *store_dir_log(const struct store_dir *d);
 
+/* The newest block that is final, as a witness against a commit log that has lost its
+ * end: without it that looks as if a crash had torn off what nobody was told of. It
+ * is written after the log's sync and not synced, so it may be old or gone; but what
+ * it says was so. */
+void store_dir_note_tip(const struct store_dir *d, uint64_t height, const struct hash *hash);
+bool store_dir_read_tip(const struct store_dir *d, uint64_t *height, struct hash *hash);
+
 /* --- store_genesis.c --- */
 
 /* Genesis (alloc and the native contracts) as a difference from nothing, applied to
@@ -101,8 +108,8 @@ int store_genesis_build(const struct genesis *g, struct state_tree *tree, struct
 
 /* --- store_write.c --- */
 
-/* The batch of a block, from genesis on, and what it changes in `s`. */
-int store_write_block(struct store *s, const struct store_block *b, bool sync, struct err *err);
+/* Writes the batch of a block, from genesis on, unsynced. */
+int store_write_block(struct store *s, const struct store_block *b, struct err *err);
 void store_count_logs(struct store *s);
 
 /* --- store_flush.c --- */

@@ -14,8 +14,6 @@
 /* How many of the newest blocks are read again on opening. */
 #define WALK_COUNT 64
 
-#define ADVICE "restore the data directory from a backup, or remove VERSION, chain and log in it and run init again"
-
 static struct store *store_new(const struct store_options *options)
 {
 	struct store *s = xcalloc(1, sizeof(*s));
@@ -66,7 +64,7 @@ static int install_genesis(struct store *s, const struct genesis *g, const struc
 	code = store_genesis_build(g, s->tree, &block, &diff, err);
 	if (code != OK)
 		return code;
-	code = store_write_block(s, &b, true, err);
+	code = store_write_block(s, &b, err);
 	if (code == OK)
 		code = store_flush_write(s, store_flush_take(s, 0), err);
 	*genesis_hash = block.hash;
@@ -85,6 +83,14 @@ static int create_log(const struct store_dir *dir, const char *name, struct err 
 	return code;
 }
 
+static int open_database(struct store *s, const char *dir, const struct store_options *options,
+			 bool create, struct err *err)
+{
+	const struct kv_options o = { create, options->cache_size, options->write_buffer_size };
+
+	return kv_open_leveldb(&s->kv, dir, &o, err);
+}
+
 int store_create(const struct store_options *options, const struct genesis *g, struct err *err)
 {
 	struct store *s = store_new(options);
@@ -94,7 +100,7 @@ int store_create(const struct store_options *options, const struct genesis *g, s
 
 	code = store_dir_create(&dir, options->dir, err);
 	if (code == OK)
-		code = kv_open_leveldb(&s->kv, store_dir_chain(dir), true, options->cache_size, err);
+		code = open_database(s, store_dir_chain(dir), options, true, err);
 	if (code == OK)
 		code = install_genesis(s, g, options, &genesis_hash, err);
 	store_close(s); /* the database is whole before the version says so */
@@ -115,7 +121,7 @@ int store_create(const struct store_options *options, const struct genesis *g, s
 
 static int damaged(struct err *err, uint64_t height, const char *what)
 {
-	return ERR_SET(err, STORE_E_CORRUPT, "block %" PRIu64 ": %s; " ADVICE, height, what);
+	return ERR_SET(err, STORE_E_CORRUPT, "block %" PRIu64 ": %s; " STORE_ADVICE, height, what);
 }
 
 static int read_meta(struct store *s, const char *name, struct buf *out, struct err *err)
@@ -135,7 +141,7 @@ static int read_flushed(struct store *s, uint64_t *height, struct err *err)
 	if (code == OK) {
 		rlp_reader_init(&r, buf_bytes(&value));
 		if (rlp_read_u64(&r, height, err) != OK || rlp_reader_end(&r, err) != OK)
-			code = ERR_SET(err, STORE_E_CORRUPT, "the flush mark is broken; " ADVICE);
+			code = ERR_SET(err, STORE_E_CORRUPT, "the flush mark is broken; " STORE_ADVICE);
 	}
 	buf_clear(&value);
 	return code;
@@ -294,7 +300,12 @@ static int load_flushed(struct store *s, const struct store_options *options, ui
 struct replay {
 	struct store *s;
 	uint64_t flushed;
-	struct tip_record database_tip; /* what the database said before */
+	/* Who knows of blocks that the log must have: the database, whose tables may be
+	 * newer than the flush, and the last block noted as final. */
+	struct witness {
+		uint64_t height;
+		struct hash hash;
+	} database, noted;
 	uint64_t count;
 };
 
@@ -312,6 +323,11 @@ static int check_record(const struct store *s, const struct block *b, struct err
 	return OK;
 }
 
+static bool contradicts(const struct witness *w, const struct block *b)
+{
+	return b->header.height == w->height && !hash_equal(&b->hash, &w->hash);
+}
+
 static int replay_block(struct replay *r, struct commit_record *record, struct err *err)
 {
 	struct block *b = &record->block;
@@ -320,7 +336,7 @@ static int replay_block(struct replay *r, struct commit_record *record, struct e
 
 	if (code != OK)
 		return code;
-	if (b->header.height == r->database_tip.height && !hash_equal(&b->hash, &r->database_tip.hash))
+	if (contradicts(&r->database, b) || contradicts(&r->noted, b))
 		return damaged(err, b->header.height, "database and commit log hold different ones");
 	code = state_tree_apply(r->s->tree, &record->diff, &root, err);
 	if (code != OK) {
@@ -331,7 +347,7 @@ static int replay_block(struct replay *r, struct commit_record *record, struct e
 	}
 	if (!hash_equal(&root, &b->header.state_root))
 		return damaged(err, b->header.height, "replaying it gives another state root");
-	return store_write_block(r->s, &record->b, false, err);
+	return store_write_block(r->s, &record->b, err);
 }
 
 static int replay_record(void *ctx, uint64_t index, uint8_t kind, struct bytes payload, struct err *err)
@@ -358,7 +374,7 @@ static int replay_record(void *ctx, uint64_t index, uint8_t kind, struct bytes p
 static int log_error(int code, struct err *err)
 {
 	if (code == STORE_E_NOT_FOUND)
-		return ERR_SET(err, STORE_E_CORRUPT, "the commit log is missing; " ADVICE);
+		return ERR_SET(err, STORE_E_CORRUPT, "the commit log is missing; " STORE_ADVICE);
 	return code;
 }
 
@@ -373,8 +389,8 @@ static int replay_commits(struct store *s, struct replay *r, struct wal_report *
 	next = wal_next_index(s->commit_log);
 	if (wal_first_index(s->commit_log) > r->flushed + 1)
 		return damaged(err, r->flushed + 1, "it is missing in the commit log");
-	/* The log is synced before the database is written, so it is never behind. */
-	if (next <= s->applied_height || next <= r->database_tip.height)
+	/* The log is synced before anybody is told, so it is never behind. */
+	if (next <= MAX(MAX(s->applied_height, r->database.height), r->noted.height))
 		return damaged(err, next, "it was written, and the commit log has lost it");
 	return OK;
 }
@@ -464,6 +480,7 @@ static int open_disk(struct store *s, const struct store_options *options, const
 		     struct store_report *report, struct err *err)
 {
 	struct replay r = { .s = s };
+	struct tip_record tip;
 	struct wal_report found = { 0 };
 	struct state_diff diff = { 0 };
 	struct block block = { 0 };
@@ -476,19 +493,21 @@ static int open_disk(struct store *s, const struct store_options *options, const
 	code = store_dir_open(&s->dir, options->dir, &block.hash, err);
 	block_clear(&block);
 	if (code == OK)
-		code = kv_open_leveldb(&s->kv, store_dir_chain(s->dir), false, options->cache_size, err);
+		code = open_database(s, store_dir_chain(s->dir), options, false, err);
 	if (code != OK)
 		return code;
 	s->batch = kv_batch_new(s->kv);
 	code = read_flushed(s, &r.flushed, err);
 	if (code == OK)
-		code = read_tip(s, &r.database_tip, err);
-	if (code == OK && r.database_tip.height < r.flushed)
+		code = read_tip(s, &tip, err);
+	if (code == OK && tip.height < r.flushed)
 		code = damaged(err, r.flushed, "the database has lost it");
 	if (code != OK)
 		return code;
 	/* The index only grows; replaying sets it where withdrawals were made. */
-	s->withdrawal_index = r.database_tip.withdrawal_index;
+	s->withdrawal_index = tip.withdrawal_index;
+	r.database = (struct witness){ tip.height, tip.hash };
+	(void)store_dir_read_tip(s->dir, &r.noted.height, &r.noted.hash);
 	code = load_flushed(s, options, r.flushed, err);
 	if (code == OK)
 		code = replay_commits(s, &r, &found, err);
@@ -524,6 +543,7 @@ int store_open(struct store **out, const struct store_options *options, const st
 		store_close(s);
 		return code;
 	}
+	s->opened.flushed_height = report->flushed_height;
 	s->logged_height = s->synced_height = s->applied_height;
 	store_state_written(s, s->applied_height);
 	store_count_logs(s);

@@ -41,13 +41,15 @@ int store_log(struct store *s, const struct store_block *b, struct err *err)
 		CHECK(index == b->block->header.height);
 	}
 	s->logged_height++;
+	s->logged_hash = b->block->hash;
 	return OK;
 }
 
 void store_log_sync(struct store *s)
 {
-	if (s->commit_log) {
+	if (s->commit_log && s->synced_height < s->logged_height) {
 		wal_sync(s->commit_log);
+		store_dir_note_tip(s->dir, s->logged_height, &s->logged_hash);
 		/* With a full disk the log just goes on in its old segment. */
 		if (wal_segment_size(s->commit_log) > COMMIT_SEGMENT_SIZE)
 			(void)wal_rotate(s->commit_log, NULL);
@@ -198,7 +200,7 @@ static int prune_history(struct store *s, const struct block *b, uint64_t *first
 	return OK;
 }
 
-int store_write_block(struct store *s, const struct store_block *b, bool sync, struct err *err)
+int store_write_block(struct store *s, const struct store_block *b, struct err *err)
 {
 	uint64_t withdrawal_index = s->withdrawal_index;
 	uint64_t history_first = s->history_first, history_first_ms = s->history_first_ms;
@@ -217,7 +219,7 @@ int store_write_block(struct store *s, const struct store_block *b, bool sync, s
 	put_tip(s, block, withdrawal_index);
 	code = prune_history(s, block, &history_first, &history_first_ms, err);
 	if (code == OK)
-		code = kv_write(s->kv, s->batch, sync, err);
+		code = kv_write(s->kv, s->batch, false, err);
 	if (code != OK)
 		return err_prefix(err, code, "block %" PRIu64, block->header.height);
 	s->withdrawal_index = withdrawal_index;
@@ -235,7 +237,7 @@ int store_apply(struct store *s, const struct store_block *b, struct err *err)
 	CHECK(b->block->header.height == s->applied_height + 1);
 	CHECK(b->block->header.height <= s->synced_height);
 	CHECK(hash_equal(&b->block->header.parent_hash, &s->applied_hash));
-	return store_write_block(s, b, false, err);
+	return store_write_block(s, b, err);
 }
 
 /* --- consensus log --- */

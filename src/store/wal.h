@@ -14,7 +14,7 @@
  * tail, cut off on opening and said, if it stands in the newest segment and no
  * record behind it knows it as synced; otherwise the medium lost something that
  * was promised, and opening is refused. (The very last synced record has no
- * witness behind it here; the store has one in its database.)
+ * witness behind it here; the store keeps one for the commit log.)
  *
  * A write error or a failed sync ends the process (fatal): the kernel may have
  * dropped the pages, so trying again could claim a durability that is not there.

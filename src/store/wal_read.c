@@ -18,8 +18,6 @@
 /* How much behind a broken record is searched for a witness of a loss. */
 #define TAIL_SIZE_MAX (512 * MIB)
 
-#define ADVICE "restore the data directory from a backup, or remove VERSION, chain and log in it and run init again"
-
 struct reader {
 	struct wal *w;
 	int fd;
@@ -30,7 +28,7 @@ struct reader {
 
 static int corrupt(const struct reader *r, struct err *err, const char *what)
 {
-	return ERR_SET(err, STORE_E_CORRUPT, "%s at byte %" PRIu64 ": %s; " ADVICE, r->file, r->at, what);
+	return ERR_SET(err, STORE_E_CORRUPT, "%s at byte %" PRIu64 ": %s; " STORE_ADVICE, r->file, r->at, what);
 }
 
 /* Reads exactly `size` bytes; the file is known to be long enough. */

@@ -15,6 +15,8 @@ import { devPhrase } from "./known.mjs";
 const killRounds = Number(process.env.WEFT_KILL_ROUNDS ?? 100);
 const powerRounds = Number(process.env.WEFT_POWER_ROUNDS ?? 24);
 const seed = Number(process.env.WEFT_E2E_SEED ?? Date.now() % 1000000);
+// A flush is due every 1,024 blocks; one life here makes some hundred.
+const replayMax = 4096;
 const shimPath = path.join(build, "test/shim/libweftshim.so");
 const rollbackPath = path.join(build, "test/shim/shim-rollback");
 
@@ -52,7 +54,9 @@ async function killRepeatedly() {
 	try {
 		for (let round = 0; round < killRounds - 1; round++) {
 			await live(node, load, random);
-			replayed += Number(node.event("woke").replayed);
+			const { replayed: now } = node.event("woke");
+			assert.ok(now < replayMax, `${now} blocks are replayed: the flushes do not come after a kill`);
+			replayed += Number(now);
 			torn += Number(node.event("woke").torn_bytes);
 		}
 		const tip = await finish(node, load, random);

@@ -587,3 +587,21 @@ Test(node, record_shares_no_sync_with_what_stands_before_it)
 		cr_assert_eq(node_jobs_group(list, cases[i].count), cases[i].group, "case %zu", i);
 	}
 }
+
+/* A disk that is full when the node ends, for one. */
+Test(node, loses_a_flush_without_harm)
+{
+	struct rig r;
+
+	rig_make(&r, true);
+	advance(&r, 30000);
+	write_all(&r);
+	cr_assert_not(node_wind_down(r.node), "the last flush is on its way");
+	cr_assert_eq(r.job_count, 1);
+	rig_close(&r); /* it is never written */
+	cr_expect_eq(r.stopped.code, NODE_E_STORAGE);
+	rig_open(&r);
+	cr_expect_eq(r.report.tip_height, 1);
+	cr_expect_eq(r.report.flushed_height, 0);
+	rig_end(&r);
+}

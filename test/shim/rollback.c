@@ -1,10 +1,12 @@
 /*
- * shim-rollback JOURNAL DIR [drop | tear SEED] - makes DIR what a power loss would
- * have left of it, by what the shim has noted in JOURNAL, and empties JOURNAL.
+ * shim-rollback JOURNAL DIR [drop | tear SEED | hole SEED] - makes DIR what a power
+ * loss would have left of it, by what the shim has noted in JOURNAL, and empties JOURNAL.
  *
  *   drop  everything since the last sync is gone
  *   tear  of what was appended to each file, and of the operations on each
  *         directory, a beginning of random length is kept
+ *   hole  as tear, but of what was appended to a file any pages are lost, and later ones
+ *         kept: they read as zeros, or as something else that stood on the disk
  *
  * The new directory is built beside the old one, then takes its place.
  */
@@ -24,13 +26,14 @@
 #include "shim/model.h"
 
 #define PATH_SIZE 1024
+#define PAGE_SIZE 4096
 
 static struct {
 	struct model model;
 	const char *journal, *dir;
-	bool tear;
+	bool tear, hole;
 	struct rng rng;
-	unsigned dropped_files, dropped_names;
+	unsigned dropped_files, dropped_names, lost_pages;
 	uint64_t dropped_bytes;
 } roll;
 
@@ -117,6 +120,30 @@ static void copy(const char *from, const char *to, uint64_t size)
 	close(out);
 }
 
+/* Loses some pages of what stands behind `durable` bytes of a file of `size` bytes. */
+static void lose_pages(const char *path, uint64_t durable, uint64_t size)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0)
+		die("cannot open", path);
+	for (uint64_t at = durable, end; at < size; at = end) {
+		uint8_t page[PAGE_SIZE] = { 0 };
+
+		end = (at / PAGE_SIZE + 1) * PAGE_SIZE;
+		end = end < size ? end : size;
+		if (rng_below(&roll.rng, 3))
+			continue;
+		if (rng_below(&roll.rng, 3) == 0)
+			for (size_t i = 0; i < PAGE_SIZE; i++)
+				page[i] = (uint8_t)rng_next(&roll.rng);
+		if (pwrite(fd, page, end - at, (off_t)at) != (ssize_t)(end - at))
+			die("cannot write", path);
+		roll.lost_pages++;
+	}
+	close(fd);
+}
+
 static void build_file(const struct model_inode *i, const char *to)
 {
 	char kept[PATH_SIZE];
@@ -132,13 +159,17 @@ static void build_file(const struct model_inode *i, const char *to)
 	}
 	if (!from || stat(from, &st) != 0)
 		die("the content of an inode is gone:", to);
-	if (roll.tear && (uint64_t)st.st_size > size)
+	if (roll.hole && rng_below(&roll.rng, 4))
+		size = (uint64_t)st.st_size > size ? (uint64_t)st.st_size : size;
+	else if (roll.tear && (uint64_t)st.st_size > size)
 		size += rng_below(&roll.rng, (uint64_t)st.st_size - size + 1);
 	if ((uint64_t)st.st_size > size) {
 		roll.dropped_files++;
 		roll.dropped_bytes += (uint64_t)st.st_size - size;
 	}
 	copy(from, to, size);
+	if (roll.hole)
+		lose_pages(to, i->size, size);
 }
 
 /* Makes what the first operations of directory `ino` give, at `to`. */
@@ -206,15 +237,17 @@ static void move_all(const char *from, const char *to)
 
 int main(int argc, char **argv)
 {
+	const char *mode = argc > 3 ? argv[3] : "drop";
 	char staging[PATH_SIZE];
 
-	if (argc < 3 || (argc > 3 && strcmp(argv[3], "drop") != 0 && (strcmp(argv[3], "tear") != 0 || argc != 5))) {
-		fprintf(stderr, "usage: shim-rollback JOURNAL DIR [drop | tear SEED]\n");
+	roll.hole = strcmp(mode, "hole") == 0;
+	roll.tear = roll.hole || strcmp(mode, "tear") == 0;
+	if (argc < 3 || argc > 5 || (roll.tear ? argc != 5 : argc == 5 || strcmp(mode, "drop") != 0)) {
+		fprintf(stderr, "usage: shim-rollback JOURNAL DIR [drop | tear SEED | hole SEED]\n");
 		return 2;
 	}
 	roll.journal = argv[1];
 	roll.dir = argv[2];
-	roll.tear = argc == 5;
 	rng_init(&roll.rng, argc == 5 ? strtoull(argv[4], NULL, 10) : 0);
 	load_journal();
 	if (nftw(roll.dir, add_found, 16, FTW_PHYS) != 0 || nftw(roll.journal, add_found, 16, FTW_PHYS) != 0)
@@ -229,8 +262,8 @@ int main(int argc, char **argv)
 	if (nftw(staging, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 ||
 	    nftw(roll.journal, remove_below, 16, FTW_DEPTH | FTW_PHYS) != 0)
 		die("cannot remove", staging);
-	printf("dropped %" PRIu64 " bytes of %u files, %u operations on directories\n", roll.dropped_bytes,
-	       roll.dropped_files, roll.dropped_names);
+	printf("dropped %" PRIu64 " bytes of %u files, %u pages, %u operations on directories\n",
+	       roll.dropped_bytes, roll.dropped_files, roll.lost_pages, roll.dropped_names);
 	model_clear(&roll.model);
 	free(found);
 	return 0;

@@ -85,7 +85,7 @@ sweep() { # sweep MODE
 		esac
 		if [ "$bad" -eq 0 ]; then
 			case $1 in
-			tear) power_loss tear $at ;;
+			tear | hole) power_loss "$1" $at ;;
 			drop) power_loss drop ;;
 			esac || bad=1
 		fi
@@ -99,6 +99,7 @@ sweep() { # sweep MODE
 sweep kill
 sweep drop
 sweep tear
+sweep hole
 
 # --- random moments -----------------------------------------------------------
 
@@ -121,10 +122,11 @@ moments() {
 		*) bad=1 ;;
 		esac
 		if [ -e "$journal/journal" ]; then
-			case $((run % 3)) in
+			case $((run % 4)) in
 			0) power_loss tear $run ;;
 			1) power_loss drop ;;
-			2) rm -rf "$journal" && mkdir "$journal" ;; # the process died, the machine did not
+			2) power_loss hole $run ;;
+			3) rm -rf "$journal" && mkdir "$journal" ;; # the process died, the machine did not
 			esac || bad=1
 		fi
 		promise_kept $seed || bad=1

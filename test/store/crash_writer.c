@@ -22,6 +22,7 @@
 #include "store/scratch.h"
 
 #define FLUSH_EVERY 6
+#define WRITE_BUFFER_SIZE (64 << 10) /* LevelDB's least: it changes log files every few flushes */
 #define TRIM_EVERY 4
 
 static int give_up(const char *what, const struct err *err)
@@ -168,7 +169,7 @@ static int fill(const char *dir, uint64_t count)
 	struct kv_batch *b;
 	struct kv *kv;
 
-	if (kv_open_leveldb(&kv, dir, true, 1 << 20, &err) != OK)
+	if (kv_open_leveldb(&kv, dir, &(struct kv_options){ .create = true, .cache_size = 1 << 20 }, &err) != OK)
 		return give_up("cannot start", &err);
 	b = kv_batch_new(kv);
 	for (uint64_t n = 0; n < count; n++) {
@@ -192,7 +193,7 @@ static int count_values(const char *dir, uint64_t count)
 	uint64_t n = 0;
 	struct kv *kv;
 
-	if (kv_open_leveldb(&kv, dir, false, 1 << 20, &err) != OK)
+	if (kv_open_leveldb(&kv, dir, &(struct kv_options){ .cache_size = 1 << 20 }, &err) != OK)
 		return give_up("cannot open", &err);
 	for (; n < count; n++) {
 		fill_value(n, value);
@@ -223,6 +224,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	sample_init(&m, strtoull(argv[3], NULL, 10), argv[2]);
+	m.options.write_buffer_size = WRITE_BUFFER_SIZE;
 	status = (argv[1][0] == 'r' ? run : check)(&m, m.seed, strtoull(argv[4], NULL, 10));
 	sample_clear(&m);
 	return status;

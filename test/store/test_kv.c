@@ -165,12 +165,12 @@ Test(kv, keep_model_in_leveldb)
 
 	scratch_new(dir);
 	scratch_path(path, dir, "db");
-	cr_assert_eq(kv_open_leveldb(&kv, path, true, 1 << 20, NULL), OK);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &(struct kv_options){ .create = true, .cache_size = 1 << 20 }, NULL), OK);
 	run_model(kv, 7, now);
 	kv_compact(kv, bytes_of_str("a"), bytes_of_str("z"));
 	check_all(kv, NULL, now);
 	kv_close(kv);
-	cr_assert_eq(kv_open_leveldb(&kv, path, false, 1 << 20, NULL), OK);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &(struct kv_options){ .cache_size = 1 << 20 }, NULL), OK);
 	check_all(kv, NULL, now);
 	kv_close(kv);
 	scratch_remove(dir);
@@ -266,10 +266,10 @@ Test(kv, refuse_open_missing_or_in_use)
 
 	scratch_new(dir);
 	scratch_path(path, dir, "db");
-	cr_assert_eq(kv_open_leveldb(&kv, path, false, 1 << 20, &err), STORE_E_OPEN);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &(struct kv_options){ .cache_size = 1 << 20 }, &err), STORE_E_OPEN);
 	cr_assert(strstr(err.message, "init"), "%s", err.message);
-	cr_assert_eq(kv_open_leveldb(&kv, path, true, 1 << 20, &err), OK);
-	cr_assert_eq(kv_open_leveldb(&second, path, false, 1 << 20, &err), STORE_E_IN_USE);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &(struct kv_options){ .create = true, .cache_size = 1 << 20 }, &err), OK);
+	cr_assert_eq(kv_open_leveldb(&second, path, &(struct kv_options){ .cache_size = 1 << 20 }, &err), STORE_E_IN_USE);
 	kv_close(kv);
 	scratch_remove(dir);
 }
@@ -286,7 +286,7 @@ Test(kv, refuse_get_from_damaged_table)
 
 	scratch_new(dir);
 	scratch_path(path, dir, "db");
-	cr_assert_eq(kv_open_leveldb(&kv, path, true, 1 << 20, NULL), OK);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &(struct kv_options){ .create = true, .cache_size = 1 << 20 }, NULL), OK);
 	b = kv_batch_new(kv);
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		kv_batch_put(b, key_of(i, key), bytes_of("0123456789abcdefghijklmnop", 26));
@@ -300,7 +300,7 @@ Test(kv, refuse_get_from_damaged_table)
 			scratch_flip(table, content.size / 3);
 		}
 	cr_assert(content.size > 0);
-	if (kv_open_leveldb(&kv, path, false, 1 << 20, NULL) == OK) {
+	if (kv_open_leveldb(&kv, path, &(struct kv_options){ .cache_size = 1 << 20 }, NULL) == OK) {
 		for (size_t i = 0; i < KEY_COUNT; i++) {
 			int code = kv_get(kv, NULL, key_of(i, key), &value, NULL);
 

@@ -200,7 +200,7 @@ static void punch_holes(const char *chain, uint64_t flushed, uint64_t tip, struc
 	struct kv_batch *b;
 	struct kv *kv;
 
-	cr_assert_eq(kv_open_leveldb(&kv, chain, false, 1 << 20, NULL), OK);
+	cr_assert_eq(kv_open_leveldb(&kv, chain, &(struct kv_options){ .cache_size = 1 << 20 }, NULL), OK);
 	b = kv_batch_new(kv);
 	for (uint64_t h = flushed + 1; h <= tip; h++) {
 		struct store_key header = key_number(COLUMN_HEADER, h), history = key_number(COLUMN_HISTORY, h);
@@ -584,7 +584,7 @@ Test(store, refuse_damaged_values)
 		struct kv *kv;
 
 		sample_close(&m);
-		cr_assert_eq(kv_open_leveldb(&kv, chain, false, 1 << 20, NULL), OK);
+		cr_assert_eq(kv_open_leveldb(&kv, chain, &(struct kv_options){ .cache_size = 1 << 20 }, NULL), OK);
 		iter = kv_iter_new(kv, NULL, bytes_of(from, from[0] == 'n' ? 2 : 1));
 		for (size_t n = 1 + rng_below(&rng, 6); n > 0; n--)
 			cr_assert(kv_iter_next(iter, &key, &value));
@@ -608,7 +608,7 @@ Test(store, refuse_damaged_values)
 		else if (sample_compare_store(&m, 12))
 			refused++;
 		sample_close(&m);
-		cr_assert_eq(kv_open_leveldb(&kv, chain, false, 1 << 20, NULL), OK);
+		cr_assert_eq(kv_open_leveldb(&kv, chain, &(struct kv_options){ .cache_size = 1 << 20 }, NULL), OK);
 		kv_batch_free(b);
 		b = kv_batch_new(kv);
 		kv_batch_put(b, buf_bytes(&old_key), buf_bytes(&old));
