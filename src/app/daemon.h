@@ -20,6 +20,8 @@ struct daemon_options {
 	struct rpc_info info;
 	struct rpc_limits rpc_limits;
 	struct http_options http;
+	const char *p2p_address;     /* with node.p2p only */
+	uint16_t p2p_port;
 	size_t worker_count;
 	uint32_t http_grace_ms; /* on winding down: how long requests under way may go on */
 };
