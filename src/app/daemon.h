@@ -5,6 +5,9 @@
  *        ▲                        ▲  │                   │   ▲                  │
  *        └────────replies─────────┴──┘◄──answered calls──┘   └──────done────────┘
  *
+ *   net thread ──bytes──► node thread ──bytes──► net thread; batches of transactions
+ *   go from the node's thread to the workers and back
+ *
  * Every queue is longer than what can be in it: requests are counted by the HTTP
  * server, jobs by the node. So no thread ever waits for room in a queue, and no
  * two can wait for each other.

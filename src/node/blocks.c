@@ -204,6 +204,7 @@ static void find_senders(struct node *n)
 	}
 	batch->ticket = n->pending.ticket = ++n->ticket;
 	n->metrics.recovered_total += batch->count;
+	n->batch_count++;
 	n->io.recover(n->io.ctx, batch);
 }
 
@@ -468,6 +469,7 @@ static void take_gossip(struct node *n, struct node_batch *b)
 
 void node_on_batch(struct node *n, struct node_batch *b)
 {
+	n->batch_count--;
 	if (!n->is_stopped) {
 		if (b->kind == NODE_BATCH_GOSSIP)
 			take_gossip(n, b);

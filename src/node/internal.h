@@ -134,6 +134,7 @@ struct node {
 	struct exec_parent tip;
 	uint64_t written_height;
 	size_t job_count;            /* with the writer */
+	size_t batch_count;          /* with the workers */
 	uint64_t flush_taken_height;
 	bool is_flushing;
 

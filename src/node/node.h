@@ -32,6 +32,9 @@ enum node_error {
 	NODE_E_STORAGE,                   /* the database failed: start again when it is mended; nothing is lost */
 };
 
+/* Batches that may be with the workers; beyond it gossip is dropped. */
+#define NODE_BATCH_MAX 256
+
 struct node;
 struct node_job;
 struct node_batch;

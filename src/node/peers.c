@@ -119,7 +119,8 @@ static void on_transactions(struct node *n, const struct wire_transactions *m, c
 {
 	struct node_batch *batch;
 
-	if (n->is_stalled || n->is_winding_down)
+	/* One place stays free for a block's. */
+	if (n->is_stalled || n->is_winding_down || n->batch_count + 1 >= NODE_BATCH_MAX)
 		return;
 	batch = xcalloc(1, sizeof(*batch));
 	batch->kind = NODE_BATCH_GOSSIP;
@@ -133,6 +134,7 @@ static void on_transactions(struct node *n, const struct wire_transactions *m, c
 		batch->sizes[i] = m->items[i].size;
 		buf_append_bytes(&batch->raw, m->items[i]);
 	}
+	n->batch_count++;
 	n->io.recover(n->io.ctx, batch);
 }
 
