@@ -34,7 +34,7 @@ enum err_base {
 	ERR_BASE_APP = 1900,
 };
 
-#define ERR_MESSAGE_MAX 256
+#define ERR_MESSAGE_MAX 512 /* two paths and what to do */
 
 struct err {
 	int code;          /* 0 while nothing failed */
