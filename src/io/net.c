@@ -96,6 +96,10 @@ static void put_command(struct net *n, struct net_command *command)
 {
 	struct net_command *head = atomic_load(&n->commands);
 
+	if (atomic_load(&n->is_over)) {
+		free(command);
+		return;
+	}
 	do
 		command->next = head;
 	while (!atomic_compare_exchange_weak(&n->commands, &head, command));
@@ -502,24 +506,32 @@ uint16_t net_port(const struct net *n)
 
 void net_stop(struct net *n, uint32_t grace_ms)
 {
-	struct net_command *command, *next;
-	struct net_conn *c;
-
-	if (!n)
+	if (atomic_load(&n->is_over))
 		return;
 	atomic_store(&n->grace_ms, grace_ms);
 	atomic_store(&n->stop, true);
 	wake(n);
 	CHECK(pthread_join(n->thread, NULL) == 0);
+	atomic_store(&n->is_over, true);
 	io_workers_stop(n->resolver);
-	io_queue_free(n->names);
-	while ((c = n->conns))
-		net_conn_drop(c);
+	while (n->conns)
+		net_conn_drop(n->conns);
 	reap(n);
+}
+
+void net_free(struct net *n)
+{
+	struct net_command *command, *next;
+
+	if (!n)
+		return;
+	net_stop(n, 0);
+	/* What came between the thread's last look and its end. */
 	for (command = take_commands(n); command; command = next) {
 		next = command->next;
 		free(command);
 	}
+	io_queue_free(n->names);
 	if (n->listen_event)
 		event_free(n->listen_event);
 	event_free(n->wake_event);

@@ -93,8 +93,10 @@ int net_start(struct net **out, const struct net_options *options, net_event_fn 
 uint16_t net_port(const struct net *n); /* 0 if it does not listen */
 
 /* Closes everything after what was written has left, or after `grace_ms`; ends the
- * thread. No event comes after it has returned. */
+ * thread. No event comes after it has returned, and further calls do nothing. */
 void net_stop(struct net *n, uint32_t grace_ms);
+/* Once nobody calls any more; stops first if need be. NULL is allowed. */
+void net_free(struct net *n);
 
 /* From any thread; one thread's calls are carried out in their order. A handle that
  * is closed is ignored. */

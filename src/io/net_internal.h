@@ -85,7 +85,7 @@ struct net {
 	struct event *listen_event, *wake_event, *sweep_event, *resume_event;
 	int wake_fd;
 	_Atomic(struct net_command *) commands; /* a stack */
-	atomic_bool stop;
+	atomic_bool stop, is_over; /* is_over: the thread has ended */
 	atomic_uint grace_ms;
 	bool is_stopping;
 	uint64_t stop_us;

@@ -54,6 +54,7 @@ void peer_stop(struct peer *p)
 		free(event);
 	}
 	io_queue_free(p->events);
+	net_free(p->net);
 }
 
 bool peer_next(struct peer *p, struct net_event *out)

@@ -330,7 +330,7 @@ Test(net, tells_when_the_other_side_breaks)
 	net_stop(p.b.net, 0);
 	cr_assert(peer_expect(&p.a, NET_CLOSED, &event));
 	cr_expect_eq(event.handle, p.at_a.handle);
-	p.b.net = NULL;
+	net_write(p.b.net, p.at_b.handle, bytes_of_str("to nobody"));
 	pair_stop(&p);
 }
 

@@ -308,6 +308,7 @@ static void stop_node(struct node *n)
 		free(item);
 	}
 	io_queue_free(n->items);
+	net_free(n->net);
 	p2p_free(n->p2p);
 }
 
@@ -405,7 +406,7 @@ static void test_strangers(void)
 	}
 	is_good &= wait_for(&w.nodes[0].ready_count, 1);
 	report(is_good, "bad frames inside good TLS are refused, and nobody else notices");
-	net_stop(s.net, 0);
+	net_free(s.net);
 	stop_node(&w.nodes[0]);
 	stop_node(&w.nodes[1]);
 	ecc_free(w.ecc);
