@@ -112,7 +112,7 @@ void write_record(struct consensus *c, struct step *s)
 		if (c->is_pending[i])
 			c->own[i].number = c->record_number;
 	memset(c->is_pending, 0, sizeof(c->is_pending));
-	e = emit(c, s, CONSENSUS_EFFECT_PERSIST);
+	e = emit_effect(c, s, CONSENSUS_EFFECT_PERSIST);
 	e->persist.number = c->record_number;
 	e->persist.record = buf_bytes(&c->record);
 }
