@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-struct consensus_effect *emit_effect(struct consensus *c, struct step *s, enum consensus_effect_kind kind)
+struct consensus_effect *add_effect(struct consensus *c, struct step *s, enum consensus_effect_kind kind)
 {
 	struct consensus_effect *e;
 
@@ -14,10 +14,10 @@ struct consensus_effect *emit_effect(struct consensus *c, struct step *s, enum c
 }
 
 /* Traces give way to what must be done. */
-void emit_trace(struct consensus *c, struct step *s, enum consensus_trace what)
+void add_trace(struct consensus *c, struct step *s, enum consensus_trace what)
 {
 	if (s->effects->count < CONSENSUS_EFFECT_MAX / 2)
-		emit_effect(c, s, CONSENSUS_EFFECT_TRACE)->trace = what;
+		add_effect(c, s, CONSENSUS_EFFECT_TRACE)->trace = what;
 }
 
 uint64_t view_timeout_ms(const struct consensus *c)
@@ -82,7 +82,7 @@ void enter_height(struct consensus *c, const struct consensus_tip *tip, struct s
 static void on_committed(struct consensus *c, const struct consensus_tip *tip, struct step *s)
 {
 	if (tip->height < height_of(c)) {
-		emit_trace(c, s, CONSENSUS_TRACE_UNEXPECTED);
+		add_trace(c, s, CONSENSUS_TRACE_UNEXPECTED);
 		return;
 	}
 	enter_height(c, tip, s);
@@ -139,7 +139,7 @@ static void set_timer(struct consensus *c, struct step *s)
 	take_earlier(&at_ms, c->resend_ms);
 	take_earlier(&at_ms, c->behind_ms);
 	if (at_ms && at_ms != c->timer_ms)
-		emit_effect(c, s, CONSENSUS_EFFECT_TIMER)->at_ms = at_ms;
+		add_effect(c, s, CONSENSUS_EFFECT_TIMER)->at_ms = at_ms;
 	c->timer_ms = at_ms;
 }
 

@@ -110,7 +110,7 @@ void say_evidence(struct consensus *c, const struct statement *first, const stru
 				 message_validator(second), i == 0 ? first : &other);
 	}
 	c->evidence_total++;
-	e = emit_effect(c, s, CONSENSUS_EFFECT_EVIDENCE);
+	e = add_effect(c, s, CONSENSUS_EFFECT_EVIDENCE);
 	e->height = message_height(second);
 	e->view = message_view(second);
 	e->evidence.first = buf_bytes(&c->evidence[0]);

@@ -178,8 +178,8 @@ static inline bool is_proposer(const struct consensus *c)
 	return proposer_of(c, height_of(c), c->view) == c->config.self;
 }
 
-struct consensus_effect *emit_effect(struct consensus *c, struct step *s, enum consensus_effect_kind kind);
-void emit_trace(struct consensus *c, struct step *s, enum consensus_trace what);
+struct consensus_effect *add_effect(struct consensus *c, struct step *s, enum consensus_effect_kind kind);
+void add_trace(struct consensus *c, struct step *s, enum consensus_trace what);
 uint64_t view_timeout_ms(const struct consensus *c);
 
 /* To the height after `tip`: everything of the one before is dropped. */

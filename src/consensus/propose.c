@@ -54,7 +54,7 @@ void set_target(struct consensus *c, const struct hash *hash, struct bytes seale
 
 void ask_execute(struct consensus *c, struct step *s, bool is_reproposal)
 {
-	struct consensus_effect *e = emit_effect(c, s, CONSENSUS_EFFECT_EXECUTE);
+	struct consensus_effect *e = add_effect(c, s, CONSENSUS_EFFECT_EXECUTE);
 
 	c->target.execution = EXECUTION_RUNNING;
 	c->target.is_reproposal = is_reproposal;
@@ -68,7 +68,7 @@ static void ask_propose(struct consensus *c, struct step *s)
 {
 	c->phase = CONSENSUS_PROPOSING;
 	c->target.execution = EXECUTION_NONE;
-	emit_effect(c, s, CONSENSUS_EFFECT_PROPOSE);
+	add_effect(c, s, CONSENSUS_EFFECT_PROPOSE);
 }
 
 /* --- from others --- */
@@ -104,7 +104,7 @@ void accept_pre_prepare(struct consensus *c, const struct pre_prepare *p, struct
 		return;
 	if (p->view > c->view) {
 		enter_view(c, p->view, s->now_ms);
-		emit_trace(c, s, CONSENSUS_TRACE_VIEW);
+		add_trace(c, s, CONSENSUS_TRACE_VIEW);
 	}
 	set_target(c, &p->block_hash, buf_bytes(&p->block));
 	set_pre_prepare(c, p);
@@ -121,7 +121,7 @@ void on_executed(struct consensus *c, const struct consensus_event *event, struc
 	if (t->execution == EXECUTION_NONE || !t->is_set ||
 	    !hash_equal(&t->hash, &event->executed.hash)) {
 		/* Of a block that was given up since. */
-		emit_trace(c, s, CONSENSUS_TRACE_UNEXPECTED);
+		add_trace(c, s, CONSENSUS_TRACE_UNEXPECTED);
 		return;
 	}
 	if (event->executed.is_valid) {
@@ -130,7 +130,7 @@ void on_executed(struct consensus *c, const struct consensus_event *event, struc
 		t->has_txs = event->executed.has_txs;
 	} else if (t->execution == EXECUTION_RUNNING) {
 		t->execution = EXECUTION_INVALID;
-		emit_trace(c, s, CONSENSUS_TRACE_INVALID);
+		add_trace(c, s, CONSENSUS_TRACE_INVALID);
 	}
 }
 
@@ -170,12 +170,12 @@ void on_proposed(struct consensus *c, const struct consensus_block *block, struc
 	struct target *t = &c->target;
 
 	if (c->phase != CONSENSUS_PROPOSING) {
-		emit_trace(c, s, CONSENSUS_TRACE_UNEXPECTED);
+		add_trace(c, s, CONSENSUS_TRACE_UNEXPECTED);
 		return;
 	}
 	/* At one position the same value, or none. */
 	if (is_bound(c) && !hash_equal(&block->hash, &own_of(c, MESSAGE_PRE_PREPARE)->what.hash)) {
-		emit_trace(c, s, CONSENSUS_TRACE_SIGN_FAILED);
+		add_trace(c, s, CONSENSUS_TRACE_SIGN_FAILED);
 		return;
 	}
 	set_target(c, &block->hash, block->sealed);
@@ -197,7 +197,7 @@ bool try_resume(struct consensus *c, struct step *s)
 {
 	if (!c->is_resumed || c->phase == CONSENSUS_PROPOSING)
 		return false;
-	emit_trace(c, s, CONSENSUS_TRACE_RESUMED);
+	add_trace(c, s, CONSENSUS_TRACE_RESUMED);
 	if (own_of(c, MESSAGE_VIEW_CHANGE)->what.is_set)
 		c->resend_ms = s->now_ms + c->config.view_timeout_ms;
 	if (is_bound(c) && !c->pp.prepares) {

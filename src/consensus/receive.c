@@ -54,7 +54,7 @@ void say_behind(struct consensus *c, struct step *s)
 		if (!may_have_blocks(c, &deciders, i))
 			continue;
 		c->behind_next = i + 1;
-		e = emit_effect(c, s, CONSENSUS_EFFECT_BEHIND);
+		e = add_effect(c, s, CONSENSUS_EFFECT_BEHIND);
 		e->peer.validator = i;
 		e->peer.height = MAX(c->seen_height[i], height_of(c) + 1) - 1;
 		return;
@@ -74,7 +74,7 @@ static void serve(struct consensus *c, const struct message *m, struct step *s)
 		return;
 	c->seen_ms[i] = s->now_ms;
 	c->serve_ms[i] = s->now_ms;
-	e = emit_effect(c, s, CONSENSUS_EFFECT_SERVE);
+	e = add_effect(c, s, CONSENSUS_EFFECT_SERVE);
 	e->peer.validator = i;
 	e->peer.height = message_height(m);
 }
@@ -104,7 +104,7 @@ static bool verify_sender(const struct consensus *c, const struct message *m)
 static void refuse(struct consensus *c, struct step *s)
 {
 	c->refused_total++;
-	emit_trace(c, s, CONSENSUS_TRACE_REFUSED);
+	add_trace(c, s, CONSENSUS_TRACE_REFUSED);
 }
 
 /* The rules that need the set, the turn, the signatures and the block. */
@@ -215,7 +215,7 @@ static void on_own_key(struct consensus *c, const struct message *m, struct step
 	if (ours->is_set && what.view < ours->view)
 		return;
 	if (message_check(m, c->config.validators, NULL) == OK && verify_sender(c, m))
-		emit_trace(c, s, CONSENSUS_TRACE_TWIN);
+		add_trace(c, s, CONSENSUS_TRACE_TWIN);
 }
 
 static void keep_and_act(struct consensus *c, const struct message *m, struct step *s)

@@ -46,10 +46,11 @@ static size_t sort_own(const struct consensus *c, const bool mask[KIND_COUNT],
 	return count;
 }
 
-/* True if `pp` is the proposal of this own message's view, and its block is here. */
+/* True if `pp` is the proposal that this own message is about, and its block is here:
+ * in the step that leaves a view still, if it has signed in that view before. */
 static bool is_about_pp(const struct consensus *c, const struct statement *what)
 {
-	return c->has_pp && c->pp.view == what->view && hash_equal(&c->pp.block_hash, &what->hash) &&
+	return c->pp.height == height_of(c) && c->pp.view == what->view && hash_equal(&c->pp.block_hash, &what->hash) &&
 	       c->target.is_set && hash_equal(&c->target.hash, &what->hash);
 }
 
@@ -112,7 +113,7 @@ void write_record(struct consensus *c, struct step *s)
 		if (c->is_pending[i])
 			c->own[i].number = c->record_number;
 	memset(c->is_pending, 0, sizeof(c->is_pending));
-	e = emit_effect(c, s, CONSENSUS_EFFECT_PERSIST);
+	e = add_effect(c, s, CONSENSUS_EFFECT_PERSIST);
 	e->persist.number = c->record_number;
 	e->persist.record = buf_bytes(&c->record);
 }

@@ -66,7 +66,7 @@ void change_view(struct consensus *c, uint64_t view, struct step *s)
 	}
 	enter_view(c, view, s->now_ms);
 	c->view_change_total++;
-	emit_trace(c, s, CONSENSUS_TRACE_VIEW);
+	add_trace(c, s, CONSENSUS_TRACE_VIEW);
 	if (!sign_own(c, &m, s))
 		return;
 	encode_view_change(c);

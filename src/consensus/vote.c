@@ -55,7 +55,7 @@ bool sign_own(struct consensus *c, struct message *m, struct step *s)
 	message_digest(m, c->config.chain_id, &c->config.validators->hash, &digest);
 	if (!position_is_after(&at, &c->signed_last) ||
 	    c->config.sign(c->config.ctx, &signature, &digest, NULL) != OK) {
-		emit_trace(c, s, CONSENSUS_TRACE_SIGN_FAILED);
+		add_trace(c, s, CONSENSUS_TRACE_SIGN_FAILED);
 		return false;
 	}
 	set_signature(m, &signature);
@@ -100,7 +100,7 @@ bool try_commit(struct consensus *c, struct step *s)
 	if (!sign_vote(c, MESSAGE_COMMIT, hash, s))
 		return false;
 	c->phase = CONSENSUS_COMMITTING;
-	emit_trace(c, s, CONSENSUS_TRACE_PREPARED);
+	add_trace(c, s, CONSENSUS_TRACE_PREPARED);
 	return true;
 }
 
@@ -119,7 +119,7 @@ void count_own_commit(struct consensus *c)
 void on_persisted(struct consensus *c, uint64_t number, struct step *s)
 {
 	if (number > c->record_number || number <= c->persisted_number) {
-		emit_trace(c, s, CONSENSUS_TRACE_UNEXPECTED);
+		add_trace(c, s, CONSENSUS_TRACE_UNEXPECTED);
 		return;
 	}
 	c->persisted_number = number;
@@ -176,7 +176,7 @@ void send_durable(struct consensus *c, struct step *s)
 		next->is_sent = true;
 		encoded = encode_own(c, (enum message_kind)(next - c->own + 1));
 		if (encoded.size) {
-			struct consensus_effect *e = emit_effect(c, s, CONSENSUS_EFFECT_SEND);
+			struct consensus_effect *e = add_effect(c, s, CONSENSUS_EFFECT_SEND);
 
 			e->view = next->what.view;
 			e->send = encoded;
@@ -210,7 +210,7 @@ static void finish(struct consensus *c, struct step *s)
 	certificate_of(c, &commits, MESSAGE_COMMIT, c->decided_view, &c->decided_hash);
 	buf_reset(&c->certificate);
 	certificate_encode(&c->certificate, &commits);
-	e = emit_effect(c, s, CONSENSUS_EFFECT_COMMIT);
+	e = add_effect(c, s, CONSENSUS_EFFECT_COMMIT);
 	e->view = c->decided_view;
 	e->commit.hash = c->decided_hash;
 	e->commit.certificate = buf_bytes(&c->certificate);
@@ -248,7 +248,7 @@ bool try_finish(struct consensus *c, struct step *s)
 	}
 	if (t->execution == EXECUTION_INVALID && !c->is_diverged) {
 		c->is_diverged = true;
-		emit_trace(c, s, CONSENSUS_TRACE_DIVERGED);
+		add_trace(c, s, CONSENSUS_TRACE_DIVERGED);
 	}
 	return false;
 }
