@@ -18,6 +18,7 @@
 #define ACCEPT_PAUSE_MS 100  /* when the process has no file descriptor left */
 #define NAME_COUNT_MAX 256   /* endpoints that wait for their name to be looked up */
 #define SWEEP_MS 50
+#define BAD_BRACKETS "%s: an IPv6 address looks like [::1]:30303"
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:"
 
 /* --- endpoints --- */
@@ -47,10 +48,11 @@ int net_endpoint_parse(struct net_endpoint *out, const char *text, struct err *e
 	if (is_bracketed) {
 		host++;
 		if (!end || end == text || *--end != ']')
-			return ERR_SET(err, IO_E_ADDRESS, "%s: an IPv6 address looks like [::1]:30303", text);
+			return ERR_SET(err, IO_E_ADDRESS, BAD_BRACKETS, text);
 	}
 	if (!end || !is_port(port))
-		return ERR_SET(err, IO_E_ADDRESS, "%s: give host:port, the port from 1 to 65535", text);
+		return ERR_SET(err, IO_E_ADDRESS, "%s: give host:port, the port from 1 to 65535",
+			       text);
 	if (end == host || (size_t)(end - host) >= sizeof(e.host))
 		return ERR_SET(err, IO_E_ADDRESS, "%s: no host", text);
 	memcpy(e.host, host, (size_t)(end - host));
@@ -59,24 +61,32 @@ int net_endpoint_parse(struct net_endpoint *out, const char *text, struct err *e
 	if (strspn(e.host, NAME_CHARACTERS) != strlen(e.host))
 		return ERR_SET(err, IO_E_ADDRESS, "%s: no name of a host", text);
 	if (is_bracketed != (strchr(e.host, ':') != NULL) || (is_bracketed && !e.is_numeric))
-		return ERR_SET(err, IO_E_ADDRESS, "%s: an IPv6 address looks like [::1]:30303", text);
+		return ERR_SET(err, IO_E_ADDRESS, BAD_BRACKETS, text);
 	*out = e;
 	return OK;
 }
 
-/* Looks up what may be a name; false if there is none. */
-static bool find_address(const struct net_endpoint *e, struct sockaddr_storage *out, socklen_t *size)
+/* Looks up what may be a name and takes one of its addresses, another with each
+ * `turn`; false if there is none. */
+static bool find_address(const struct net_endpoint *e, uint64_t turn, struct sockaddr_storage *out,
+			 socklen_t *size)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *found;
+	struct addrinfo *found, *chosen;
+	uint64_t count = 0;
 
 	if (e->is_numeric)
 		hints.ai_flags = AI_NUMERICHOST;
 	if (getaddrinfo(e->host, e->port, &hints, &found) != 0)
 		return false;
-	CHECK(found->ai_addrlen <= sizeof(*out));
-	memcpy(out, found->ai_addr, found->ai_addrlen);
-	*size = found->ai_addrlen;
+	for (chosen = found; chosen; chosen = chosen->ai_next)
+		count++;
+	chosen = found;
+	for (turn %= count; turn > 0; turn--)
+		chosen = chosen->ai_next;
+	CHECK(chosen->ai_addrlen <= sizeof(*out));
+	memcpy(out, chosen->ai_addr, chosen->ai_addrlen);
+	*size = chosen->ai_addrlen;
 	freeaddrinfo(found);
 	return true;
 }
@@ -212,7 +222,8 @@ static void resolve(void *ctx, void *item)
 
 	command->address_size = 0;
 	if (net_endpoint_parse(&endpoint, (const char *)command->data, NULL) == OK &&
-	    !find_address(&endpoint, &command->address, &command->address_size))
+	    !find_address(&endpoint, n->resolved_count++, &command->address,
+			  &command->address_size))
 		command->address_size = 0;
 	command->kind = NET_COMMAND_RESOLVED;
 	put_command(n, command);
@@ -233,7 +244,7 @@ static bool start_connect(struct net *n, struct net_command *command)
 		connect_failed(n, command->tag, "too many names to look up");
 		return false;
 	}
-	CHECK(find_address(&endpoint, &command->address, &command->address_size));
+	CHECK(find_address(&endpoint, 0, &command->address, &command->address_size));
 	dial(n, command);
 	return false;
 }
@@ -326,16 +337,16 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 static bool has_place(struct net *n, const struct sockaddr_storage *address)
 {
 	size_t handshake_count = 0, ip_count = 0;
-	struct net_conn probe = { 0 };
+	uint8_t ip[16];
 
 	if (atomic_load(&n->connection_count) >= n->options.connection_max)
 		return false;
-	net_ip_of(probe.ip, address);
+	net_ip_of(ip, address);
 	for (const struct net_conn *c = n->conns; c; c = c->next) {
 		if (c->is_outbound || c->state != NET_CONN_HANDSHAKE)
 			continue;
 		handshake_count++;
-		ip_count += memcmp(c->ip, probe.ip, sizeof(c->ip)) == 0;
+		ip_count += memcmp(c->ip, ip, sizeof(ip)) == 0;
 	}
 	return handshake_count < n->options.handshake_max && ip_count < n->options.handshake_ip_max;
 }
@@ -352,7 +363,8 @@ static void on_connection(evutil_socket_t listen_fd, short what, void *arg)
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			    errno == ENOMEM) {
 				event_del(n->listen_event);
 				event_add(n->resume_event, &pause);
 			}
@@ -402,9 +414,9 @@ static int listen_on(int *out, const struct net_options *o, struct err *err)
 
 	snprintf(e.host, sizeof(e.host), "%s", o->address);
 	snprintf(e.port, sizeof(e.port), "%u", o->port);
-	if (!is_ip(e.host) || !find_address(&e, &address, &size))
-		return ERR_SET(err, IO_E_ADDRESS, "%s is not an IP address to listen on: give one like "
-			       "127.0.0.1, 0.0.0.0 or ::1", o->address);
+	if (!is_ip(e.host) || !find_address(&e, 0, &address, &size))
+		return ERR_SET(err, IO_E_ADDRESS, "%s is not an IP address to listen on: give one "
+			       "like 127.0.0.1, 0.0.0.0 or ::1", o->address);
 	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -415,8 +427,8 @@ static int listen_on(int *out, const struct net_options *o, struct err *err)
 	error = errno;
 	if (fd >= 0)
 		close(fd);
-	return ERR_SET(err, IO_E_LISTEN, "can't listen for peers on %s port %u: %s", o->address, o->port,
-		       error == EADDRINUSE ?
+	return ERR_SET(err, IO_E_LISTEN, "can't listen for peers on %s port %u: %s", o->address,
+		       o->port, error == EADDRINUSE ?
 			       "another program has it; stop that one or choose another port" :
 			       strerror(error));
 }

@@ -39,7 +39,8 @@
 #define NET_UNREAD_COUNT_MAX 16        /* events of them */
 #define NET_UNSENT_SIZE_MAX (64 * MIB) /* a connection that is written more than this is closed */
 
-static_assert(NET_UNREAD_SIZE_MAX >= 2 * LIMIT_P2P_READ_SIZE, "reading goes on while bytes are taken");
+static_assert(NET_UNREAD_SIZE_MAX >= 2 * LIMIT_P2P_READ_SIZE,
+	      "reading goes on while bytes are taken");
 
 struct net;
 
@@ -102,7 +103,8 @@ void net_free(struct net *n);
  * is closed is ignored. */
 
 /* To "host:port", "1.2.3.4:port" or "[v6]:port". Names are looked up on another
- * thread. Answered by CONNECTED or CONNECT_FAILED with `tag`. */
+ * thread; of several addresses each call takes another. Answered by CONNECTED or
+ * CONNECT_FAILED with `tag`. */
 void net_connect(struct net *n, const char *endpoint, uint64_t tag);
 
 /* Copies. */

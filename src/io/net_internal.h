@@ -91,6 +91,7 @@ struct net {
 	uint64_t stop_us;
 	struct io_queue *names;   /* commands to be resolved */
 	struct io_workers *resolver;
+	uint64_t resolved_count;  /* resolver's thread only */
 
 	struct net_conn *conns, *dead;
 	struct map by_handle;     /* handle → struct net_conn * */

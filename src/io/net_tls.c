@@ -40,6 +40,7 @@ SSL_CTX *net_tls_new(void)
 {
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	SSL_CTX *tls = SSL_CTX_new(TLS_method());
+	char groups[] = "X25519:P-256"; /* OpenSSL's macro casts const away */
 	X509 *certificate;
 
 	if (!key || !tls)
@@ -49,14 +50,16 @@ SSL_CTX *net_tls_new(void)
 	      SSL_CTX_set_max_proto_version(tls, TLS1_3_VERSION) == 1 &&
 	      SSL_CTX_set_ciphersuites(tls, "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:"
 					    "TLS_AES_256_GCM_SHA384") == 1 &&
-	      SSL_CTX_set1_groups_list(tls, "X25519:P-256") == 1 &&
-	      SSL_CTX_use_certificate(tls, certificate) == 1 && SSL_CTX_use_PrivateKey(tls, key) == 1);
+	      SSL_CTX_set1_groups_list(tls, groups) == 1 &&
+	      SSL_CTX_use_certificate(tls, certificate) == 1 &&
+	      SSL_CTX_use_PrivateKey(tls, key) == 1);
 	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(tls, accept_any, NULL);
 	/* Every connection proves itself anew: nothing to resume. */
 	SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
 	CHECK(SSL_CTX_set_num_tickets(tls, 0) == 1);
-	SSL_CTX_set_options(tls, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_options(tls, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+					 SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	/* Several records a read call. */
 	SSL_CTX_set_read_ahead(tls, 1);

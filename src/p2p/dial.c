@@ -31,9 +31,9 @@ void dial_clear(struct p2p *p)
  * together do not come back in step. */
 static uint64_t back_off_ms(struct p2p *p, const struct dial *d)
 {
-	uint64_t whole = d->attempt_count < 16 ? (uint64_t)DIAL_MIN_MS << d->attempt_count : DIAL_MAX_MS;
+	/* attempt_count is at most 16: no overflow. */
+	uint64_t whole = MIN((uint64_t)DIAL_MIN_MS << d->attempt_count, (uint64_t)DIAL_MAX_MS);
 
-	whole = MIN(whole, (uint64_t)DIAL_MAX_MS);
 	return whole / 2 + rng_below(&p->rng, whole / 2 + 1);
 }
 

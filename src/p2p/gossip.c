@@ -122,6 +122,12 @@ struct selection {
 	uint16_t indexes[WIRE_TRANSACTIONS_COUNT_MAX];
 };
 
+static bool same_selection(const struct selection *a, const struct selection *b)
+{
+	return a->count == b->count &&
+	       memcmp(a->indexes, b->indexes, a->count * sizeof(a->indexes[0])) == 0;
+}
+
 static struct frame *batch_frame(const struct bytes items[], const struct selection *selection,
 				 bool is_spread)
 {
@@ -154,13 +160,12 @@ static void send_batch(struct p2p *p, const struct bytes items[], const struct s
 				lacks.indexes[lacks.count++] = (uint16_t)i;
 		if (lacks.count == 0)
 			continue;
-		if (!frame || lacks.count != before.count ||
-		    memcmp(lacks.indexes, before.indexes, lacks.count * sizeof(lacks.indexes[0])) != 0) {
+		if (!frame || !same_selection(&lacks, &before)) {
 			if (frame)
 				frame_unref(frame);
 			frame = batch_frame(items, &lacks, is_spread);
 			before.count = lacks.count;
-			memcpy(before.indexes, lacks.indexes, lacks.count * sizeof(lacks.indexes[0]));
+			memcpy(before.indexes, lacks.indexes, lacks.count * sizeof(uint16_t));
 		}
 		send_frame(p, &p->sessions[slot], frame);
 	}
@@ -202,7 +207,8 @@ void gossip_add(struct p2p *p, const struct bytes items[], size_t count)
 	gossip_tick(p);
 }
 
-static_assert(GOSSIP_BATCH_SIZE + LIMIT_TX_SIZE <= WIRE_TRANSACTIONS_SIZE_MAX, "a batch fits a message");
+static_assert(GOSSIP_BATCH_SIZE + LIMIT_TX_SIZE <= WIRE_TRANSACTIONS_SIZE_MAX,
+	      "a batch fits a message");
 
 /* After a quiet moment a transaction leaves at once, alone; while more come, they
  * share a frame. */

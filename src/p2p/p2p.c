@@ -19,7 +19,8 @@ static int check_config(const struct p2p_config *config, struct err *err)
 			       config->allowed_count, LIMIT_P2P_ALLOWED_COUNT);
 	for (const char *c = config->software; *c; c++)
 		if (*c < 0x20 || *c > 0x7e)
-			return ERR_SET(err, P2P_E_CONFIG, "the software's name is not printable ASCII");
+			return ERR_SET(err, P2P_E_CONFIG,
+				       "the software's name is not printable ASCII");
 	return OK;
 }
 

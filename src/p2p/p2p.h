@@ -124,7 +124,7 @@ enum p2p_offence {
 	P2P_OFFENCE_NOT_VALIDATOR,  /* found here: a consensus message of someone else */
 	P2P_OFFENCE_HELLO,          /* found here: refused at the hello */
 	P2P_OFFENCE_TRANSACTION,    /* told: invalid for any state */
-	P2P_OFFENCE_MESSAGE,        /* told: a consensus message that is malformed or wrongly signed */
+	P2P_OFFENCE_MESSAGE,        /* told: a consensus message, malformed or wrongly signed */
 	P2P_OFFENCE_BLOCK,          /* told: a block or certificate that does not hold */
 };
 #define P2P_OFFENCE_COUNT 8
@@ -177,7 +177,7 @@ struct p2p_event {
 		struct bytes consensus;        /* at most MESSAGE_SIZE_MAX */
 		struct bytes evidence;         /* at most WIRE_EVIDENCE_SIZE_MAX */
 		struct wire_blocks_request request;
-		struct wire_blocks blocks;     /* to `handle`; none fit to be sent: an empty answer */
+		struct wire_blocks blocks;     /* to `handle`; none: an empty answer */
 		struct wire_status tip;
 		struct {
 			const struct addr *items;  /* at most VALIDATOR_COUNT_MAX */
@@ -194,7 +194,7 @@ enum p2p_effect_kind {
 	P2P_EFFECT_DELIVER,   /* a message */
 	P2P_EFFECT_PEER_UP,   /* a session is ready */
 	P2P_EFFECT_PEER_DOWN, /* and has ended */
-	P2P_EFFECT_NO_BLOCKS, /* a request that nobody answers: no peer has them, it left or was silent */
+	P2P_EFFECT_NO_BLOCKS, /* nobody answers a request: no peer has them, it left, is silent */
 	P2P_EFFECT_TRACE,     /* for the log */
 };
 

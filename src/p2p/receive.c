@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 
-#define INPUT_KEEP_SIZE (2 * LIMIT_P2P_READ_SIZE) /* a buffer that grew beyond is freed when empty */
+#define INPUT_KEEP_SIZE (2 * LIMIT_P2P_READ_SIZE) /* a larger buffer is freed when empty */
 
 /* --- bytes --- */
 

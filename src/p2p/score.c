@@ -34,8 +34,9 @@ static void bucket_fill(struct bucket *b, uint64_t now_ms, uint64_t per_second, 
 void buckets_init(struct p2p *p, struct session *s)
 {
 	for (size_t k = 1; k < WIRE_KIND_COUNT; k++) {
-		s->message_buckets[k] = (struct bucket){ (int64_t)rates[k].count_burst * 1000, p->now_ms };
-		s->byte_buckets[k] = (struct bucket){ (int64_t)rates[k].size_burst * 1000, p->now_ms };
+		s->message_buckets[k].milli = (int64_t)rates[k].count_burst * 1000;
+		s->byte_buckets[k].milli = (int64_t)rates[k].size_burst * 1000;
+		s->message_buckets[k].at_ms = s->byte_buckets[k].at_ms = p->now_ms;
 	}
 }
 

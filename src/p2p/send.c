@@ -64,7 +64,8 @@ static const size_t class_size_max[P2P_CLASS_COUNT] = {
 	[P2P_CLASS_GOSSIP] = LIMIT_P2P_GOSSIP_QUEUE_SIZE,
 };
 
-static_assert(LIMIT_P2P_CONSENSUS_QUEUE_SIZE >= 2 * WIRE_FRAME_SIZE_MAX, "two pre-prepares may wait");
+static_assert(LIMIT_P2P_CONSENSUS_QUEUE_SIZE >= 2 * WIRE_FRAME_SIZE_MAX,
+	      "two pre-prepares may wait");
 static_assert(LIMIT_P2P_BLOCKS_QUEUE_SIZE >= 2 * WIRE_FRAME_SIZE_MAX, "two answers may wait");
 static_assert(LIMIT_P2P_GOSSIP_QUEUE_SIZE >= 4 * WIRE_TRANSACTIONS_SIZE_MAX, "some batches may");
 

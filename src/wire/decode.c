@@ -25,7 +25,8 @@ size_t wire_frame_size_max(enum wire_kind kind)
 		return FRAME_AROUND_MAX + 512;
 	case WIRE_TRANSACTIONS:
 		/* Tag and length of each; the flag. */
-		return FRAME_AROUND_MAX + WIRE_TRANSACTIONS_SIZE_MAX + 4 * WIRE_TRANSACTIONS_COUNT_MAX + 2;
+		return FRAME_AROUND_MAX + WIRE_TRANSACTIONS_SIZE_MAX +
+		       4 * WIRE_TRANSACTIONS_COUNT_MAX + 2;
 	case WIRE_CONSENSUS:
 		return FRAME_AROUND_MAX + MESSAGE_SIZE_MAX + 6;
 	case WIRE_BLOCKS:
@@ -81,11 +82,11 @@ int wire_peek(struct bytes in, unsigned kinds, enum wire_kind *kind, size_t *siz
 	if (walk_varint(in, &at, &length)) {
 		/* One message, and nothing beside it. */
 		if (length != whole - at)
-			return ERR_SET(err, WIRE_E_FORM, "frame: a body of %llu bytes where %zu are",
+			return ERR_SET(err, WIRE_E_FORM, "frame: a body of %llu bytes, %zu stand",
 				       (unsigned long long)length, whole - at);
 		*size = whole;
 	} else if (in.size >= MIN(whole, (size_t)WIRE_PEEK_SIZE)) {
-		return ERR_SET(err, WIRE_E_FORM, "frame: the body's size is not in its shortest form");
+		return ERR_SET(err, WIRE_E_FORM, "frame: the body's size is not in its short form");
 	}
 	return OK;
 }
@@ -136,7 +137,9 @@ void wire_decoder_free(struct wire_decoder *d)
 
 static void set_budget(struct wire_decoder *d, size_t budget)
 {
-	if (budget > d->capacity || (d->capacity > BUDGET_KEEP_SIZE && budget <= BUDGET_KEEP_SIZE)) {
+	bool is_too_large = d->capacity > BUDGET_KEEP_SIZE && budget <= BUDGET_KEEP_SIZE;
+
+	if (budget > d->capacity || is_too_large) {
 		free(d->block);
 		d->capacity = MAX(budget, (size_t)BUDGET_KEEP_SIZE);
 		d->block = xmalloc(d->capacity);
@@ -168,7 +171,8 @@ static int take_hello(struct wire_hello *out, const Weft__Hello *h, struct err *
 	out->signature.recovery_id = h->signature.data[64];
 	memcpy(out->block_hash.bytes, h->block_hash.data, 32);
 	if (out->signature.recovery_id > 1)
-		return ERR_SET(err, WIRE_E_VALUE, "hello: recovery id %u", out->signature.recovery_id);
+		return ERR_SET(err, WIRE_E_VALUE, "hello: recovery id %u",
+			       out->signature.recovery_id);
 	return OK;
 }
 

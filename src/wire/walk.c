@@ -29,11 +29,14 @@ struct shape {
 };
 
 #define SHAPE(text, table) { .name = (text), .field_count = ARRAY_COUNT(table), .fields = (table) }
-#define NUMBER(n, limit) { .number = (n), .type = FIELD_NUMBER, .min = 1, .max = (limit), .count_max = 1 }
+#define NUMBER(n, limit) \
+	{ .number = (n), .type = FIELD_NUMBER, .min = 1, .max = (limit), .count_max = 1 }
 #define NUMBER_DUE(n, limit) \
-	{ .number = (n), .type = FIELD_NUMBER, .is_required = true, .min = 1, .max = (limit), .count_max = 1 }
+	{ .number = (n), .type = FIELD_NUMBER, .is_required = true, .min = 1, .max = (limit), \
+	  .count_max = 1 }
 #define BYTES(n, low, high) \
-	{ .number = (n), .type = FIELD_BYTES, .is_required = true, .min = (low), .max = (high), .count_max = 1 }
+	{ .number = (n), .type = FIELD_BYTES, .is_required = true, .min = (low), .max = (high), \
+	  .count_max = 1 }
 
 static const struct field hello_fields[] = {
 	NUMBER(1, UINT32_MAX),
@@ -44,7 +47,8 @@ static const struct field hello_fields[] = {
 	NUMBER(6, UINT64_MAX),
 	BYTES(7, 32, 32),
 	NUMBER(8, UINT16_MAX),
-	{ .number = 9, .type = FIELD_TEXT, .min = 1, .max = WIRE_SOFTWARE_SIZE_MAX, .count_max = 1 },
+	{ .number = 9, .type = FIELD_TEXT, .min = 1, .max = WIRE_SOFTWARE_SIZE_MAX,
+	  .count_max = 1 },
 };
 
 static const struct field transactions_fields[] = {
@@ -70,7 +74,8 @@ static const struct shape block_shape = SHAPE("block", block_fields);
 static const struct field blocks_fields[] = {
 	NUMBER(1, UINT64_MAX),
 	{ .number = 2, .type = FIELD_MESSAGE, .min = 4, .max = WIRE_BLOCKS_SIZE_MAX,
-	  .count_max = WIRE_BLOCKS_COUNT_MAX, .total_max = WIRE_BLOCKS_SIZE_MAX, .shape = &block_shape },
+	  .count_max = WIRE_BLOCKS_COUNT_MAX, .total_max = WIRE_BLOCKS_SIZE_MAX,
+	  .shape = &block_shape },
 };
 
 static const struct field status_fields[] = { NUMBER(1, UINT64_MAX), BYTES(2, 32, 32) };
@@ -182,8 +187,9 @@ static int check_range(struct walk *w, const struct shape *shape, const struct f
 	if (value->number >= field->min && value->number <= field->max)
 		return OK;
 	return ERR_SET(w->err, is_number ? WIRE_E_VALUE : WIRE_E_SIZE,
-		       "%s: field %u: %s %llu, %llu to %llu are allowed", shape->name, field->number,
-		       is_number ? "value" : "size", (unsigned long long)value->number,
+		       "%s: field %u: %s %llu, %llu to %llu are allowed", shape->name,
+		       field->number, is_number ? "value" : "size",
+		       (unsigned long long)value->number,
 		       (unsigned long long)field->min, (unsigned long long)field->max);
 }
 

@@ -193,20 +193,22 @@ Test(net, says_when_nobody_answers)
 	peer_stop(&p);
 }
 
+/* localhost may be ::1 first, where nobody listens: then the next call gets there. */
 Test(net, looks_names_up)
 {
 	struct net_options options = peer_options();
-	struct net_event event;
+	struct net_event event = { .kind = NET_CONNECT_FAILED };
 	struct peer a, b;
 	char name[40];
 
 	peer_start(&a, &options);
 	peer_start(&b, &options);
 	snprintf(name, sizeof(name), "localhost:%u", net_port(a.net));
-	net_connect(b.net, name, 1);
-	cr_assert(peer_next(&b, &event));
-	/* localhost may be ::1 first, where nobody listens. */
-	cr_expect(event.kind == NET_CONNECTED || event.kind == NET_CONNECT_FAILED);
+	for (int i = 0; i < 4 && event.kind == NET_CONNECT_FAILED; i++) {
+		net_connect(b.net, name, 1);
+		cr_assert(peer_next(&b, &event));
+	}
+	cr_expect_eq(event.kind, NET_CONNECTED);
 	peer_stop(&a);
 	peer_stop(&b);
 }

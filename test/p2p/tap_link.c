@@ -255,8 +255,8 @@ static void start_node(struct net_world *w, size_t i)
 	struct p2p_static statics[NODE_COUNT] = { 0 };
 	struct p2p_effects effects;
 	struct p2p_config config = {
-		.chain_id = 1, .ecc = w->ecc, .key = key_of(i), .software = "tap", .session_max = 32,
-		.allowed = w->addresses, .allowed_count = NODE_COUNT, .seed = i,
+		.chain_id = 1, .ecc = w->ecc, .key = key_of(i), .software = "tap",
+		.session_max = 32, .allowed = w->addresses, .allowed_count = NODE_COUNT, .seed = i,
 		.statics = statics, .static_count = i,
 	};
 	struct node *n = &w->nodes[i];
@@ -458,8 +458,8 @@ static void bench(void)
 	start_us = io_monotonic_us() - start_us;
 	cpu_us = io_cpu_us() - cpu_us;
 	printf("throughput: 8000 messages of %d bytes in %llu us: %.0f a second, %.2f us CPU each "
-	       "(both nodes)\n", MESSAGE_SIZE, (unsigned long long)start_us, 8000e6 / (double)start_us,
-	       (double)cpu_us / 8000);
+	       "(both nodes)\n", MESSAGE_SIZE, (unsigned long long)start_us,
+	       8000e6 / (double)start_us, (double)cpu_us / 8000);
 	w.nodes[1].echoes = true;
 	w.nodes[0].arrivals = io_queue_new(1);
 	sleep(3); /* the token bucket fills again */
@@ -471,7 +471,8 @@ static void bench(void)
 		usleep(300);
 	}
 	qsort(trips_us, BENCH_ROUNDS, sizeof(trips_us[0]), by_value);
-	printf("round trip, %d of them, queue to queue: p50 %u us, p90 %u us, p99 %u us, p99.9 %u us\n",
+	printf("round trip, %d of them, queue to queue: p50 %u us, p90 %u us, p99 %u us, "
+	       "p99.9 %u us\n",
 	       BENCH_ROUNDS, trips_us[BENCH_ROUNDS / 2], trips_us[BENCH_ROUNDS * 9 / 10],
 	       trips_us[BENCH_ROUNDS * 99 / 100], trips_us[BENCH_ROUNDS * 999 / 1000]);
 	io_queue_free(w.nodes[0].arrivals);

@@ -123,7 +123,7 @@ Test(gossip, batches_what_comes_close_together)
 	start_mesh(&w, 2, "01");
 	for (size_t i = 0; i < 1000; i++)
 		world_send_transactions(&w, 0, i, 1);
-	cr_expect_eq(world_metrics(&w, 0).out_count[WIRE_TRANSACTIONS], 2); /* 64 KiB were full once */
+	cr_expect_eq(world_metrics(&w, 0).out_count[WIRE_TRANSACTIONS], 2); /* once full */
 	world_run(&w, 10);
 	cr_expect_eq(world_metrics(&w, 0).out_count[WIRE_TRANSACTIONS], 3);
 	cr_expect_eq(w.nodes[1].transaction_count, 1000);
@@ -233,7 +233,7 @@ Test(gossip, lets_consensus_overtake)
 		w.links[i].ends[0].stalled = w.links[i].ends[1].stalled = 0;
 	world_run(&w, 50);
 	cr_assert_gt(w.nodes[0].classes.size, first + 1);
-	cr_expect_eq(w.nodes[0].classes.data[first], P2P_CLASS_CONSENSUS, "the first after the window");
+	cr_expect_eq(w.nodes[0].classes.data[first], P2P_CLASS_CONSENSUS, "first after the window");
 	cr_expect_eq(w.nodes[0].classes.data[first + 1], P2P_CLASS_GOSSIP);
 	cr_expect_eq(w.nodes[1].transaction_count, 12);
 	world_clear(&w);

@@ -32,7 +32,8 @@ static void assert_refused(struct world *w, size_t link, const struct wire_messa
 	cr_assert(raw_is_closed(w, link, &got), "line %d", line);
 	cr_assert_eq(got, reason, "line %d: %s", line, p2p_reason_name(got));
 	after = world_metrics(w, 0);
-	cr_assert_eq(after.refused_count[reason], before.refused_count[reason] + 1, "line %d", line);
+	cr_assert_eq(after.refused_count[reason], before.refused_count[reason] + 1, "line %d",
+		     line);
 	cr_assert_eq(w->nodes[0].last_refused, reason);
 	cr_assert_eq(w->nodes[0].up_count, 0);
 }

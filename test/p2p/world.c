@@ -27,7 +27,9 @@ struct addr world_address(struct world *w, size_t n)
 
 struct p2p_ip world_ip(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 {
-	return (struct p2p_ip){ { [10] = 0xff, [11] = 0xff, [12] = a, [13] = b, [14] = c, [15] = d } };
+	return (struct p2p_ip){
+		{ [10] = 0xff, [11] = 0xff, [12] = a, [13] = b, [14] = c, [15] = d }
+	};
 }
 
 void world_init(struct world *w, uint64_t seed)

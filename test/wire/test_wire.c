@@ -32,7 +32,8 @@ static struct wire_hello hello(void)
 /* One message of each kind, all fields set. */
 static struct wire_message sample(enum wire_kind kind)
 {
-	static struct bytes items[] = { { (const uint8_t *)"abc", 3 }, { (const uint8_t *)"d", 1 } };
+	static struct bytes items[] = { { (const uint8_t *)"abc", 3 },
+					{ (const uint8_t *)"d", 1 } };
 	static struct wire_block blocks[] = {
 		{ { (const uint8_t *)"sealed", 6 }, { (const uint8_t *)"cert", 4 } },
 		{ { (const uint8_t *)"x", 1 }, { (const uint8_t *)"y", 1 } },
@@ -304,7 +305,8 @@ Test(wire, refuses_other_forms)
 	expect(WIRE_PING, "\x08\x00", WIRE_E_VALUE);                /* a default that is written */
 	expect(WIRE_PING, "\x08\x81\x00", WIRE_E_FORM);             /* 1 in two bytes */
 	expect(WIRE_PING, "\x88\x00\x01", WIRE_E_FORM);             /* a tag in two bytes */
-	expect(WIRE_PING, "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", WIRE_E_FORM); /* 65 bits */
+	/* 65 bits */
+	expect(WIRE_PING, "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", WIRE_E_FORM);
 	expect(WIRE_PING, "\x08", WIRE_E_FORM);
 	expect(WIRE_PING, "\x08\x80", WIRE_E_FORM);
 	expect(WIRE_PING, "\x08\x01\x08\x01", WIRE_E_COUNT);        /* twice */
@@ -390,8 +392,9 @@ Test(wire, peeks_byte_by_byte)
 
 		wire_encode(&frame, &m);
 		for (size_t i = 0; i <= frame.size; i++) {
-			cr_assert_eq(wire_peek(bytes_of(frame.data, i), WIRE_KINDS_ALL, &kind, &size,
-					       NULL), OK);
+			struct bytes part = bytes_of(frame.data, i);
+
+			cr_assert_eq(wire_peek(part, WIRE_KINDS_ALL, &kind, &size, NULL), OK);
 			cr_expect(size == 0 || size == frame.size);
 			known |= size > 0;
 			cr_expect(known || i < WIRE_PEEK_SIZE);
