@@ -176,6 +176,29 @@ void node_pending_clear(struct node *n)
 
 static void on_senders_known(struct node *n, bool are_valid);
 
+static void remember(struct node *n, const struct hash *hash)
+{
+	if (n->recent[0].count >= NODE_RECENT_MAX) {
+		struct map older = n->recent[1];
+
+		n->recent[1] = n->recent[0];
+		n->recent[0] = older;
+		map_reset(&n->recent[0]);
+	}
+	map_put(&n->recent[0], hash, NULL);
+}
+
+bool node_knows(struct node *n, const struct hash *hash)
+{
+	struct tx *known;
+
+	if (map_get(&n->recent[0], hash) || map_get(&n->recent[1], hash))
+		return true;
+	known = txpool_get(n->pool, hash);
+	tx_unref(known);
+	return known != NULL;
+}
+
 /* Takes senders from the pool; what it does not know goes to a worker. */
 static void find_senders(struct node *n)
 {
@@ -197,6 +220,7 @@ static void find_senders(struct node *n)
 			batch->txs = xcalloc(b->tx_count, sizeof(batch->txs[0]));
 		}
 		batch->txs[batch->count++] = tx_ref(b->txs[i]);
+		remember(n, &b->txs[i]->hash);
 	}
 	if (!batch) {
 		on_senders_known(n, true);

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "base/map.h"
 #include "exec/exec.h"
 #include "node/node.h"
 
@@ -97,6 +98,8 @@ struct node_fetched {
 	struct buf sealed, certificate;
 };
 
+#define NODE_RECENT_MAX 16384
+
 #define NODE_COMMAND_MAX 512
 struct node_command {
 	struct p2p_event event;
@@ -172,6 +175,9 @@ struct node {
 	bool is_stepping;            /* inside p2p_step()'s loop: commands wait */
 	struct node_command commands[NODE_COMMAND_MAX];
 	size_t command_count;
+	/* Transactions whose senders a block's arrival made us find, so that gossip that
+	 * comes late does not find them again; two generations. */
+	struct map recent[2];
 	struct buf gossip;           /* raw transactions of this turn */
 	size_t *gossip_sizes;
 	size_t gossip_count, gossip_capacity;
@@ -206,6 +212,9 @@ void node_remember_executed(struct node *n, const struct hash *hash, struct byte
 void node_forget_executed(struct node *n);
 void node_pending_clear(struct node *n);
 void node_batch_free(struct node_batch *batch);
+
+/* blocks.c: this transaction's sender has been found lately, or is in the pool. */
+bool node_knows(struct node *n, const struct hash *hash);
 
 /* blocks.c: blocks with certificates, up to `height`, are wanted from anyone. */
 void node_fetch(struct node *n, uint64_t height);

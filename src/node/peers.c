@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "codec/hex.h"
+#include "crypto/keccak.h"
 #include "node/internal.h"
 
 #define GOSSIP_SIZE_MAX (WIRE_TRANSACTIONS_SIZE_MAX / 2)
@@ -127,12 +128,20 @@ static void on_transactions(struct node *n, const struct wire_transactions *m, c
 	batch->params = &n->config.genesis->params;
 	batch->ecc = n->config.ecc;
 	batch->peer = *peer;
-	batch->count = m->count;
 	batch->sizes = xcalloc(m->count, sizeof(batch->sizes[0]));
 	batch->txs = xcalloc(m->count, sizeof(batch->txs[0]));
 	for (size_t i = 0; i < m->count; i++) {
-		batch->sizes[i] = m->items[i].size;
+		struct hash hash;
+
+		keccak256(&hash, m->items[i]);
+		if (node_knows(n, &hash))
+			continue;
+		batch->sizes[batch->count++] = m->items[i].size;
 		buf_append_bytes(&batch->raw, m->items[i]);
+	}
+	if (batch->count == 0) {
+		node_batch_free(batch);
+		return;
 	}
 	n->batch_count++;
 	n->io.recover(n->io.ctx, batch);
