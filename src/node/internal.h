@@ -66,6 +66,7 @@ struct node_batch {
 	struct buf raw;              /* GOSSIP: the envelopes, one behind the other */
 	size_t *sizes;               /* GOSSIP: of each */
 	struct tx **txs;             /* references; GOSSIP: filled by the run, NULL where invalid */
+	struct hash *hashes;         /* GOSSIP: of each */
 	size_t count;
 	bool is_valid;               /* after the run: all of them are */
 };
@@ -80,6 +81,7 @@ enum node_pending_kind {
 struct node_pending {
 	enum node_pending_kind kind;
 	uint64_t ticket;             /* of the batch that recovers its senders */
+	bool is_waiting;             /* for gossip that a worker has already */
 	struct block block;
 	struct buf sealed;
 	struct buf certificate;      /* FETCHED */
@@ -178,6 +180,7 @@ struct node {
 	/* Transactions whose senders a block's arrival made us find, so that gossip that
 	 * comes late does not find them again; two generations. */
 	struct map recent[2];
+	struct map in_flight;        /* hashes of gossip that workers have */
 	struct buf gossip;           /* raw transactions of this turn */
 	size_t *gossip_sizes;
 	size_t gossip_count, gossip_capacity;

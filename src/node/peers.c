@@ -130,12 +130,15 @@ static void on_transactions(struct node *n, const struct wire_transactions *m, c
 	batch->peer = *peer;
 	batch->sizes = xcalloc(m->count, sizeof(batch->sizes[0]));
 	batch->txs = xcalloc(m->count, sizeof(batch->txs[0]));
+	batch->hashes = xcalloc(m->count, sizeof(batch->hashes[0]));
 	for (size_t i = 0; i < m->count; i++) {
 		struct hash hash;
 
 		keccak256(&hash, m->items[i]);
-		if (node_knows(n, &hash))
+		if (node_knows(n, &hash) || map_get(&n->in_flight, &hash))
 			continue;
+		map_put(&n->in_flight, &hash, NULL);
+		batch->hashes[batch->count] = hash;
 		batch->sizes[batch->count++] = m->items[i].size;
 		buf_append_bytes(&batch->raw, m->items[i]);
 	}
