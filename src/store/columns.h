@@ -19,7 +19,7 @@
 	X(ACCOUNT,        'a') /* address                flat account */ \
 	X(SLOT,           's') /* address, slot          value, big-endian, no leading zeros */ \
 	X(CODE,           'c') /* code hash              code */ \
-	X(HISTORY,        'r') /* height                 the block's reverse difference: rlp([time, [address, account]…, [address, slot, value]…]) */ \
+	X(HISTORY,        'r') /* height                 the block's reverse difference, to be searched in place (store_history.c) */ \
 	X(NODE,           'n') /* 0 or (1, owner), path  trie node, RLP */ \
 	X(MMR,            'p') /* position               node of the history range, 32 bytes */
 

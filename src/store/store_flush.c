@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/map.h"
 #include "codec/rlp.h"
 #include "store/store_internal.h"
 

@@ -9,6 +9,7 @@
  *   store_read     readers: blocks, transactions
  *   store_view     readers: states of the past
  *   store_record   values and records as bytes
+ *   store_history  a block's reverse difference as bytes
  */
 #ifndef WEFT_STORE_STORE_INTERNAL_H
 #define WEFT_STORE_STORE_INTERNAL_H

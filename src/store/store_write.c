@@ -137,7 +137,7 @@ static void put_state(struct store *s, const struct store_block *b)
 	if (b->block->header.height == 0)
 		return; /* there is no state before genesis */
 	buf_reset(&s->value);
-	history_encode(&s->value, b->block->commitments.time_ms, b->diff);
+	history_encode(&s->value, b->diff);
 	put(s, &history, buf_bytes(&s->value));
 }
 
