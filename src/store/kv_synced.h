@@ -3,7 +3,8 @@
  *
  *   000005.log   [ promised ........ | written since: the kernel may lose any page of it ]
  *   000007.log   [ not promised at all: it was begun since                               ]
- *   SYNCED       magic (8), version (4), count (4), count × (number (8), size (8), crc32c (4)), crc32c (4)
+ *   SYNCED       magic (8), version (4), count (4), crc32c (4) at its end; between, for
+ *                each log: number (8), size (8), crc32c (4) of so much; little-endian
  *
  * LevelDB hands its log to the kernel and does not sync it. After a power loss
  * that tail may have holes or garbage in it, at which LevelDB, rightly strict,

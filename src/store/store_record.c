@@ -49,7 +49,8 @@ int tip_decode(struct tip_record *out, struct bytes value, struct err *err)
 
 	if (open_value(&list, value, err) != OK || rlp_read_u64(&list, &out->height, err) != OK ||
 	    rlp_read_fixed(&list, out->hash.bytes, sizeof(out->hash.bytes), err) != OK ||
-	    rlp_read_u64(&list, &out->withdrawal_index, err) != OK || rlp_reader_end(&list, err) != OK)
+	    rlp_read_u64(&list, &out->withdrawal_index, err) != OK ||
+	    rlp_reader_end(&list, err) != OK)
 		return broken(err, "tip record");
 	return OK;
 }
@@ -156,10 +157,12 @@ static int withdrawals_decode(struct stored_header *out, struct rlp_reader *r, s
 	for (size_t i = 0; i < count; i++) {
 		struct withdrawal *w = &out->withdrawals[i];
 
-		if (rlp_read_list(&list, &item, err) != OK || rlp_read_u64(&item, &w->index, err) != OK ||
+		if (rlp_read_list(&list, &item, err) != OK ||
+		    rlp_read_u64(&item, &w->index, err) != OK ||
 		    rlp_read_u64(&item, &w->validator_index, err) != OK ||
 		    rlp_read_fixed(&item, w->address.bytes, sizeof(w->address.bytes), err) != OK ||
-		    rlp_read_u64(&item, &w->amount_gwei, err) != OK || rlp_reader_end(&item, err) != OK)
+		    rlp_read_u64(&item, &w->amount_gwei, err) != OK ||
+		    rlp_reader_end(&item, err) != OK)
 			return broken(err, "withdrawals");
 	}
 	return OK;
@@ -172,10 +175,13 @@ static int header_fields_decode(struct stored_header *out, struct bytes value, s
 	struct rlp_reader list;
 
 	if (open_value(&list, value, err) != OK || rlp_read_raw(&list, &header, err) != OK ||
-	    header_decode(&out->header, header, err) != OK || rlp_read_raw(&list, &commitments, err) != OK ||
+	    header_decode(&out->header, header, err) != OK ||
+	    rlp_read_raw(&list, &commitments, err) != OK ||
 	    commitments_decode(&out->commitments, commitments, err) != OK ||
-	    withdrawals_decode(out, &list, err) != OK || rlp_read_u64(&list, &tx_count, err) != OK ||
-	    rlp_read_u64(&list, &out->size, err) != OK || rlp_read_bytes(&list, &certificate, err) != OK ||
+	    withdrawals_decode(out, &list, err) != OK ||
+	    rlp_read_u64(&list, &tx_count, err) != OK ||
+	    rlp_read_u64(&list, &out->size, err) != OK ||
+	    rlp_read_bytes(&list, &certificate, err) != OK ||
 	    rlp_read_u64(&list, &checksum, err) != OK || rlp_reader_end(&list, err) != OK)
 		return broken(err, "header record");
 	if (tx_count > BLOCK_TX_COUNT_MAX || checksum > UINT32_MAX)
@@ -297,7 +303,8 @@ static int commit_parts_decode(struct commit_record *out, struct rlp_reader *lis
 	if (rlp_read_u64(list, &height, err) != OK ||
 	    rlp_read_fixed(list, hash.bytes, sizeof(hash.bytes), err) != OK ||
 	    rlp_read_fixed(list, root.bytes, sizeof(root.bytes), err) != OK ||
-	    rlp_read_raw(list, &sealed, err) != OK || block_decode_sealed(&out->block, sealed, err) != OK ||
+	    rlp_read_raw(list, &sealed, err) != OK ||
+	    block_decode_sealed(&out->block, sealed, err) != OK ||
 	    rlp_read_bytes(list, &senders, err) != OK || rlp_read_list(list, &receipts, err) != OK)
 		return broken(err, "commit record");
 	if (senders.size != 20 * out->block.tx_count)
@@ -306,9 +313,10 @@ static int commit_parts_decode(struct commit_record *out, struct rlp_reader *lis
 		memcpy(out->block.txs[i]->sender.bytes, senders.data + 20 * i, 20);
 		out->block.txs[i]->has_sender = true;
 	}
-	if (receipts_decode(out, &receipts, err) != OK || rlp_read_bytes(list, &out->b.certificate, err) != OK ||
-	    rlp_read_raw(list, &diff, err) != OK || state_diff_decode(&out->diff, diff, err) != OK ||
-	    rlp_reader_end(list, err) != OK)
+	if (receipts_decode(out, &receipts, err) != OK ||
+	    rlp_read_bytes(list, &out->b.certificate, err) != OK ||
+	    rlp_read_raw(list, &diff, err) != OK ||
+	    state_diff_decode(&out->diff, diff, err) != OK || rlp_reader_end(list, err) != OK)
 		return broken(err, "commit record");
 	if (height != out->block.header.height || !hash_equal(&hash, &out->block.hash) ||
 	    !hash_equal(&root, &out->block.header.state_root))

@@ -65,7 +65,8 @@ int history_find_slot(const struct history *h, const struct slot_key *key, bool 
 
 #define COMMIT_KIND_BLOCK 1
 
-/* rlp([height, hash, state root, sealed block, senders, [stored receipt, …], certificate, difference]) */
+/* rlp([height, hash, state root, sealed block, senders, [stored receipt, …], certificate,
+ * difference]) */
 void commit_encode(struct buf *out, const struct store_block *b);
 
 /* A record taken apart: `b` points to the rest. Borrows the certificate from the

@@ -27,8 +27,10 @@ struct store_view {
 
 static int pruned(const struct store_view *v, struct err *err)
 {
-	return ERR_SET(err, STORE_E_PRUNED, "the state of block %" PRIu64 " is no longer kept; the newest is "
-		       "block %" PRIu64, v->height, v->reader->height);
+	return ERR_SET(err, STORE_E_PRUNED,
+		       "the state of block %" PRIu64 " is no longer kept; the newest is "
+		       "block %" PRIu64,
+		       v->height, v->reader->height);
 }
 
 /* Reads one block's value more. They go from the oldest on, so only the first may be
@@ -47,8 +49,9 @@ static int read_next(struct store_view *v, struct err *err)
 		if (code != OK)
 			return code;
 		return v->kept_count == 0 ? pruned(v, err)
-					  : ERR_SET(err, STORE_E_CORRUPT, "block %" PRIu64 ": its history is "
-						    "missing", height);
+					  : ERR_SET(err, STORE_E_CORRUPT,
+						    "block %" PRIu64 ": its history is missing",
+						    height);
 	}
 	if (v->data.size + value.size > LIMIT_PAST_VIEW_SIZE)
 		return ERR_SET(err, STORE_E_PRUNED, "too much has changed since block %" PRIu64
@@ -80,7 +83,8 @@ static int history_at(struct store_view *v, size_t i, struct history *out, struc
 	int code = i < v->kept_count ? OK : keep_next(v, err);
 
 	if (code == OK)
-		code = history_open(out, bytes_of(v->data.data + v->kept[i].at, v->kept[i].size), err);
+		code = history_open(out, bytes_of(v->data.data + v->kept[i].at, v->kept[i].size),
+				    err);
 	return code;
 }
 
@@ -104,12 +108,13 @@ static int past_account(void *ctx, struct account *out, const struct addr *addre
 			code = history_find_account(&h, address, &found, out, err);
 	}
 	if (code == OK && !found)
-		code = store_get_account(v->reader->kv, v->reader->at, &v->scratch, out, address, err);
+		code = store_get_account(v->reader->kv, v->reader->at, &v->scratch, out, address,
+					 err);
 	return failed(err, code);
 }
 
-static int past_slot(void *ctx, struct u256 *out, const struct addr *address, const struct hash *slot,
-		     struct err *err)
+static int past_slot(void *ctx, struct u256 *out, const struct addr *address,
+		     const struct hash *slot, struct err *err)
 {
 	struct slot_key key = { *address, *slot };
 	struct store_view *v = ctx;
@@ -124,7 +129,8 @@ static int past_slot(void *ctx, struct u256 *out, const struct addr *address, co
 			code = history_find_slot(&h, &key, &found, out, err);
 	}
 	if (code == OK && !found)
-		code = store_get_slot(v->reader->kv, v->reader->at, &v->scratch, out, address, slot, err);
+		code = store_get_slot(v->reader->kv, v->reader->at, &v->scratch, out, address, slot,
+				      err);
 	return failed(err, code);
 }
 
@@ -132,7 +138,8 @@ static int past_code(void *ctx, struct buf *out, const struct hash *code_hash, s
 {
 	struct store_view *v = ctx;
 
-	return store_read_failed(err, store_get_code(v->reader->kv, v->reader->at, out, code_hash, err));
+	return store_read_failed(err,
+				 store_get_code(v->reader->kv, v->reader->at, out, code_hash, err));
 }
 
 int store_view_at(struct store_reader *r, uint64_t height, struct store_view **out, struct err *err)
