@@ -268,7 +268,9 @@ Test(kv, read_whole_batches_from_threads)
 Test(kv, refuse_open_missing_or_in_use)
 {
 	char dir[SCRATCH_PATH_MAX], path[SCRATCH_PATH_MAX];
+	struct buf value = { 0 };
 	struct kv *kv, *second;
+	struct kv_batch *b;
 	struct err err;
 
 	scratch_new(dir);
@@ -276,8 +278,18 @@ Test(kv, refuse_open_missing_or_in_use)
 	cr_assert_eq(kv_open_leveldb(&kv, path, &to_open, &err), STORE_E_OPEN);
 	cr_assert(strstr(err.message, "init"), "%s", err.message);
 	cr_assert_eq(kv_open_leveldb(&kv, path, &to_make, &err), OK);
+	/* The one that is refused has not touched what the other wrote. */
+	b = kv_batch_new(kv);
+	kv_batch_put(b, bytes_of_str("a"), bytes_of_str("value"));
+	cr_assert_eq(kv_write(kv, b, false, NULL), OK);
 	cr_assert_eq(kv_open_leveldb(&second, path, &to_open, &err), STORE_E_IN_USE);
+	cr_assert_eq(kv_sync(kv, NULL), OK);
+	kv_batch_free(b);
 	kv_close(kv);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &to_open, &err), OK, "%s", err.message);
+	cr_assert_eq(kv_get(kv, NULL, bytes_of_str("a"), &value, NULL), OK);
+	kv_close(kv);
+	buf_clear(&value);
 	scratch_remove(dir);
 }
 
