@@ -261,23 +261,47 @@ static int make_genesis(const struct weftd_options *o, struct genesis *g, struct
 	return code == OK ? validator_set_init(&g->validators, members, o->new_validators.count, err) : code;
 }
 
-/* The chain's directory with its genesis file beside it, from which later runs
- * read the parameters. */
+/* Writes the genesis file, from which later runs read the parameters; one that is
+ * there already, from an init that was cut off, must say the same. */
+static int place_genesis(const char *path, struct bytes text, bool *is_new, struct err *err)
+{
+	struct genesis there = { 0 };
+	struct buf again = { 0 };
+	int code;
+
+	*is_new = access(path, F_OK) != 0;
+	if (*is_new)
+		return file_create(path, text, err);
+	code = read_genesis(path, &there, err);
+	if (code == OK) {
+		genesis_write(&again, &there);
+		if (!bytes_equal(buf_bytes(&again), text))
+			code = ERR_SET(err, STORE_E_EXISTS, "%s says something else: the directory has a chain "
+				       "already, or is another init's that was cut off; choose another one", path);
+	}
+	genesis_clear(&there);
+	buf_clear(&again);
+	return code;
+}
+
+/* The genesis file first and the chain's own mark last (store_create()): cut off in
+ * between, init can be run again. */
 static int create_datadir(const char *dir, const struct genesis *g, struct err *err)
 {
 	struct store_options store = { .dir = dir, .seed = make_seed() };
 	char *path = file_join(dir, "genesis.json");
 	struct buf text = { 0 };
+	bool is_new = false;
 	int code;
 
-	if (access(path, F_OK) == 0)
-		code = ERR_SET(err, STORE_E_EXISTS, "%s exists: this directory has a chain already", path);
-	else
+	genesis_write(&text, g);
+	code = file_make_dir(dir, err);
+	if (code == OK)
+		code = place_genesis(path, buf_bytes(&text), &is_new, err);
+	if (code == OK)
 		code = store_create(&store, g, err);
-	if (code == OK) {
-		genesis_write(&text, g);
-		code = file_create(path, buf_bytes(&text), err);
-	}
+	if (code != OK && is_new)
+		unlink(path);
 	buf_clear(&text);
 	free(path);
 	return code;
