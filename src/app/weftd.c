@@ -84,7 +84,7 @@ static const struct option init_options[] = {
 	{ "help", OPTION_FLAG, MEMBER(help), NULL, "this text", .only_command_line = true },
 	{ "datadir", OPTION_TEXT, MEMBER(datadir), "DIR", "the directory to make (default ~/.weft)" },
 	{ "genesis", OPTION_TEXT, MEMBER(genesis), "FILE", "a geth-style genesis file; or make one from:" },
-	{ "chain-id", OPTION_NUMBER, MEMBER(chain_id), "N", "the new chain's id (default 31337)", 1, CHAIN_ID_MAX },
+	{ "chain-id", OPTION_NUMBER, MEMBER(chain_id), "N", "the new chain's id", 1, CHAIN_ID_MAX },
 	{ "new-validator", OPTION_LIST, MEMBER(new_validators), "ADDRESS[:WEIGHT]", "a validator; repeat for more" },
 	{ "fund", OPTION_LIST, MEMBER(funds), "ADDRESS=COINS", "an account with whole coins; repeat for more" },
 };
@@ -113,8 +113,9 @@ static struct weftd_options default_options(void)
 
 static void print_help(FILE *out)
 {
-	const struct weftd_options defaults = default_options();
+	struct weftd_options defaults = default_options();
 
+	defaults.chain_id = DEV_CHAIN_ID; /* 0 there: not given */
 	fputs("Usage: weftd [OPTION]...          run the chain in the data directory\n"
 	      "       weftd --dev [OPTION]...    run a development chain of its own\n"
 	      "       weftd init [OPTION]...     make a data directory\n\n"
