@@ -32,6 +32,10 @@
  *   goes into the new log is not promised before the next kv_sync().
  * - A log's number is never used again once SYNCED named it: the manifest that let
  *   it go counts on from above it.
+ * - What LevelDB has not synced of its manifest is one entry at most, of some hundred
+ *   bytes. It passes over one that is cut short or reads as zeros; one that stood over
+ *   two pages and lost only the second makes it refuse to open, and that is left so:
+ *   a manifest's last entry cannot be told from one that was synced and rotted.
  * - SYNCED is replaced by renaming, when all that it names is synced. A crash before
  *   leaves the older one, which leads back to the older promise; whoever drops
  *   data elsewhere because of a kv_sync(), does so after it.
