@@ -152,6 +152,26 @@ static void on_request(void *ctx, struct http_request *http)
 
 /* --- RPC workers --- */
 
+static void refuse(struct http_request *http)
+{
+	struct buf body = { 0 };
+
+	buf_printf(&body, "the node is shutting down\n");
+	http_reply(http, 503, "text/plain", &body);
+}
+
+/* Ends a call without its answer. */
+static void drop_call(struct call *call)
+{
+	struct buf reply = { 0 };
+
+	if (call->rpc)
+		rpc_finish(call->rpc, &reply);
+	buf_clear(&reply);
+	refuse(call->http);
+	free(call);
+}
+
 static void on_call(void *ctx, void *item)
 {
 	struct daemon *d = ctx;
@@ -159,6 +179,11 @@ static void on_call(void *ctx, void *item)
 	struct buf reply = { 0 };
 	bool needs_node = false;
 
+	/* The server has stopped: a second's work each would be for nobody. */
+	if (atomic_load(&d->is_ending)) {
+		drop_call(call);
+		return;
+	}
 	if (!call->rpc)
 		call->rpc = rpc_begin(d->rpc, http_request_body(call->http), &needs_node);
 	if (needs_node) {
@@ -323,25 +348,6 @@ static void make(struct daemon *d, const struct daemon_options *o)
 	d->events = io_queue_new(EVENT_QUEUE_MAX);
 	d->calls = io_queue_new(2 * LIMIT_RPC_QUEUE_COUNT);
 	d->rpc = rpc_new(&o->info, o->node.ecc, node_reader_backend(&d->reader), o->rpc_limits);
-}
-
-static void refuse(struct http_request *http)
-{
-	struct buf body = { 0 };
-
-	buf_printf(&body, "the node is shutting down\n");
-	http_reply(http, 503, "text/plain", &body);
-}
-
-static void drop_call(struct call *call)
-{
-	struct buf reply = { 0 };
-
-	if (call->rpc)
-		rpc_finish(call->rpc, &reply);
-	buf_clear(&reply);
-	refuse(call->http);
-	free(call);
 }
 
 static void drop_event(struct daemon *d, struct event *e)
