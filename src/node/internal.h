@@ -100,6 +100,9 @@ struct node_fetched {
 	struct buf sealed, certificate;
 };
 
+/* Of the pool, what a peer that has just come is told. */
+#define NODE_SHARE_SIZE_MAX (4 * MIB)
+
 #define NODE_RECENT_MAX 16384
 
 #define NODE_COMMAND_MAX 512

@@ -214,7 +214,7 @@ static void site_open(struct site *s, bool is_validator)
 	};
 	struct node_config config = {
 		.genesis = &net->genesis, .ecc = net->ecc, .is_validator = is_validator, .validator_key = s->key,
-		.pool = { 5000, 8 * MIB, 1000, 100, net->genesis.params.base_fee_floor },
+		.pool = { 5000, 8 * MIB, 1000, 1000, net->genesis.params.base_fee_floor },
 		.p2p = &p2p, .seed = 1,
 	};
 	struct store_report report;
