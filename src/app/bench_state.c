@@ -279,10 +279,11 @@ static int build(struct bench_state *s)
 static int open_kv(struct bench_state *s, struct kv **out, const char *name)
 {
 	char path[sizeof(s->dir) + 16];
+	const struct kv_options options = { .create = true, .cache_size = CACHE_SIZE };
 	struct err err = { 0 };
 
 	snprintf(path, sizeof(path), "%s/%s", s->dir, name);
-	if (kv_open_leveldb(out, path, &(struct kv_options){ .create = true, .cache_size = CACHE_SIZE }, &err) == OK)
+	if (kv_open_leveldb(out, path, &options, &err) == OK)
 		return 0;
 	fprintf(stderr, "weft-bench: %s\n", err.message);
 	return -1;

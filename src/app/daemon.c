@@ -218,6 +218,31 @@ static void on_net(void *ctx, struct net_event *net)
 
 /* --- workers --- */
 
+static void refuse(struct http_request *http)
+{
+	struct buf body = { 0 };
+
+	buf_printf(&body, "the node is shutting down\n");
+	http_reply(http, 503, "text/plain", &body);
+}
+
+/* Ends a call without its answer. */
+static void drop_call(struct daemon *d, struct call *call)
+{
+	struct buf reply = { 0 };
+
+	if (call->batch) {
+		node_on_batch(d->node, call->batch);
+		free(call);
+		return;
+	}
+	if (call->rpc)
+		rpc_finish(call->rpc, &reply);
+	buf_clear(&reply);
+	refuse(call->http);
+	free(call);
+}
+
 static void on_call(void *ctx, void *item)
 {
 	struct daemon *d = ctx;
@@ -229,6 +254,11 @@ static void on_call(void *ctx, void *item)
 		node_batch_run(call->batch);
 		post(d, (struct event){ .kind = EVENT_BATCH, .batch = call->batch });
 		free(call);
+		return;
+	}
+	/* The server has stopped: a second's work each would be for nobody. */
+	if (atomic_load(&d->is_ending)) {
+		drop_call(d, call);
 		return;
 	}
 	if (!call->rpc)
@@ -463,30 +493,6 @@ static void make(struct daemon *d, const struct daemon_options *o)
 	d->events = io_queue_new(event_queue_max(o));
 	d->calls = io_queue_new(CALL_QUEUE_MAX);
 	d->rpc = rpc_new(&o->info, o->node.ecc, node_reader_backend(&d->reader), o->rpc_limits);
-}
-
-static void refuse(struct http_request *http)
-{
-	struct buf body = { 0 };
-
-	buf_printf(&body, "the node is shutting down\n");
-	http_reply(http, 503, "text/plain", &body);
-}
-
-static void drop_call(struct daemon *d, struct call *call)
-{
-	struct buf reply = { 0 };
-
-	if (call->batch) {
-		node_on_batch(d->node, call->batch);
-		free(call);
-		return;
-	}
-	if (call->rpc)
-		rpc_finish(call->rpc, &reply);
-	buf_clear(&reply);
-	refuse(call->http);
-	free(call);
 }
 
 static void drop_event(struct daemon *d, struct event *e)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,6 +70,13 @@ int file_create(const char *path, struct bytes content, struct err *err)
 		return code;
 	}
 	return OK;
+}
+
+int file_make_dir(const char *path, struct err *err)
+{
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return OK;
+	return ERR_SET(err, APP_E_FILE, "%s can't be made: %s", path, strerror(errno));
 }
 
 char *file_join(const char *dir, const char *name)

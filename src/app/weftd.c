@@ -27,6 +27,7 @@
 #define EXIT_REFUSED 3
 
 #define HTTP_GRACE_MS 2000
+#define FILES_RESERVED 64 /* for database, logs, key, threads' wake-ups */
 #define DEV_CHAIN_ID 31337
 #define DEV_ACCOUNT_COUNT 10
 #define DEV_ACCOUNT_COINS 10000
@@ -97,7 +98,7 @@ static const struct option init_options[] = {
 	{ "help", OPTION_FLAG, MEMBER(help), NULL, "this text", .only_command_line = true },
 	{ "datadir", OPTION_TEXT, MEMBER(datadir), "DIR", "the directory to make (default ~/.weft)" },
 	{ "genesis", OPTION_TEXT, MEMBER(genesis), "FILE", "a geth-style genesis file; or make one from:" },
-	{ "chain-id", OPTION_NUMBER, MEMBER(chain_id), "N", "the new chain's id", 1, 1ull << 53 },
+	{ "chain-id", OPTION_NUMBER, MEMBER(chain_id), "N", "the new chain's id", 1, CHAIN_ID_MAX },
 	{ "new-validator", OPTION_LIST, MEMBER(new_validators), "ADDRESS[:WEIGHT]", "a validator; repeat for more" },
 	{ "fund", OPTION_LIST, MEMBER(funds), "ADDRESS=COINS", "an account with whole coins; repeat for more" },
 };
@@ -124,14 +125,14 @@ static struct weftd_options default_options(void)
 		.p2p_addr = "127.0.0.1",
 		.p2p_port = 30900,
 		.p2p_sessions = 64,
-		.chain_id = DEV_CHAIN_ID,
 	};
 }
 
 static void print_help(FILE *out)
 {
-	const struct weftd_options defaults = default_options();
+	struct weftd_options defaults = default_options();
 
+	defaults.chain_id = DEV_CHAIN_ID; /* 0 there: not given */
 	fputs("Usage: weftd [OPTION]...          run the chain in the data directory\n"
 	      "       weftd --dev [OPTION]...    run a development chain of its own\n"
 	      "       weftd init [OPTION]...     make a data directory\n\n"
@@ -264,7 +265,7 @@ static int make_genesis(const struct weftd_options *o, struct genesis *g, struct
 
 	if (o->new_validators.count == 0 || o->new_validators.count > VALIDATOR_COUNT_MAX)
 		return ERR_SET(err, APP_E_USAGE, "give --genesis FILE, or 1 to %d times --new-validator", VALIDATOR_COUNT_MAX);
-	genesis_default(g, o->chain_id, io_wall_ms());
+	genesis_default(g, o->chain_id ? o->chain_id : DEV_CHAIN_ID, io_wall_ms());
 	for (size_t i = 0; code == OK && i < o->new_validators.count; i++)
 		code = parse_pair(o->new_validators.items[i], ':', 1, &members[i].address, &members[i].weight.n, err);
 	for (size_t i = 0; code == OK && i < o->funds.count; i++) {
@@ -278,23 +279,47 @@ static int make_genesis(const struct weftd_options *o, struct genesis *g, struct
 	return code == OK ? validator_set_init(&g->validators, members, o->new_validators.count, err) : code;
 }
 
-/* The chain's directory with its genesis file beside it, from which later runs
- * read the parameters. */
+/* Writes the genesis file, from which later runs read the parameters; one that is
+ * there already, from an init that was cut off, must say the same. */
+static int place_genesis(const char *path, struct bytes text, bool *is_new, struct err *err)
+{
+	struct genesis there = { 0 };
+	struct buf again = { 0 };
+	int code;
+
+	*is_new = access(path, F_OK) != 0;
+	if (*is_new)
+		return file_create(path, text, err);
+	code = read_genesis(path, &there, err);
+	if (code == OK) {
+		genesis_write(&again, &there);
+		if (!bytes_equal(buf_bytes(&again), text))
+			code = ERR_SET(err, STORE_E_EXISTS, "%s says something else: the directory has a chain "
+				       "already, or is another init's that was cut off; choose another one", path);
+	}
+	genesis_clear(&there);
+	buf_clear(&again);
+	return code;
+}
+
+/* The genesis file first and the chain's own mark last (store_create()): cut off in
+ * between, init can be run again. */
 static int create_datadir(const char *dir, const struct genesis *g, struct err *err)
 {
 	struct store_options store = { .dir = dir, .seed = make_seed() };
 	char *path = file_join(dir, "genesis.json");
 	struct buf text = { 0 };
+	bool is_new = false;
 	int code;
 
-	if (access(path, F_OK) == 0)
-		code = ERR_SET(err, STORE_E_EXISTS, "%s exists: this directory has a chain already", path);
-	else
+	genesis_write(&text, g);
+	code = file_make_dir(dir, err);
+	if (code == OK)
+		code = place_genesis(path, buf_bytes(&text), &is_new, err);
+	if (code == OK)
 		code = store_create(&store, g, err);
-	if (code == OK) {
-		genesis_write(&text, g);
-		code = file_create(path, buf_bytes(&text), err);
-	}
+	if (code != OK && is_new)
+		unlink(path);
 	buf_clear(&text);
 	free(path);
 	return code;
@@ -305,6 +330,9 @@ static int command_init(const struct weftd_options *o, struct err *err)
 	struct genesis g = { 0 };
 	int code;
 
+	if (o->genesis && (o->chain_id || o->new_validators.count || o->funds.count))
+		return ERR_SET(err, APP_E_USAGE, "--genesis FILE says all about a chain: leave --chain-id, "
+			       "--new-validator and --fund out, or make the genesis from them");
 	if (o->genesis)
 		code = read_genesis(o->genesis, &g, err);
 	else
@@ -396,6 +424,29 @@ static int load_validator(const struct weftd_options *o, const struct ecc *ecc, 
 	return code;
 }
 
+/* A data directory without its genesis file: made with --dev if it holds no chain. */
+static int miss_genesis(const struct weftd_options *o, const struct ecc *ecc, struct err *err)
+{
+	char *version = file_join(o->datadir, "VERSION");
+	bool has_chain = access(version, F_OK) == 0;
+	struct genesis g = { 0 };
+	int code;
+
+	free(version);
+	if (has_chain)
+		return ERR_SET(err, APP_E_REFUSED, "%s holds a chain and its genesis.json is missing: put the file "
+			       "back (any validator of the chain has the same), or remove VERSION, chain and log "
+			       "in it to begin another chain", o->datadir);
+	if (!o->dev)
+		return ERR_SET(err, APP_E_FILE, "%s holds no chain: make one with weftd init --datadir %s, or "
+			       "try weftd --dev", o->datadir, o->datadir);
+	code = dev_genesis(ecc, &g, err);
+	if (code == OK)
+		code = create_datadir(o->datadir, &g, err);
+	genesis_clear(&g);
+	return code;
+}
+
 /* The chain of a data directory; with --dev it is made if it is not there. */
 static int load_genesis(const struct weftd_options *o, const struct ecc *ecc, struct genesis *g, struct err *err)
 {
@@ -405,17 +456,8 @@ static int load_genesis(const struct weftd_options *o, const struct ecc *ecc, st
 	if (o->dev && !o->datadir)
 		return dev_genesis(ecc, g, err);
 	path = file_join(o->datadir, "genesis.json");
-	if (access(path, F_OK) != 0) {
-		if (o->dev) {
-			code = dev_genesis(ecc, g, err);
-			if (code == OK)
-				code = create_datadir(o->datadir, g, err);
-			genesis_clear(g);
-		} else {
-			code = ERR_SET(err, APP_E_FILE, "%s holds no chain: make one with weftd init --datadir %s, or "
-				       "try weftd --dev", o->datadir, o->datadir);
-		}
-	}
+	if (access(path, F_OK) != 0)
+		code = miss_genesis(o, ecc, err);
 	if (code == OK)
 		code = read_genesis(path, g, err);
 	free(path);
@@ -615,6 +657,26 @@ static int run_chain(const struct weftd_options *o, const struct genesis *g, con
 	return code;
 }
 
+/* Connections take file descriptors, and the database must never find none left.
+ * It keeps few open itself, but up to a fifth of the limit when it is large. */
+static int reserve_files(const struct weftd_options *o, struct err *err)
+{
+	uint64_t needed = (o->http_connections + FILES_RESERVED) * 5 / 4;
+	struct rlimit files;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0);
+	if (files.rlim_cur >= needed)
+		return OK;
+	if (files.rlim_max < needed)
+		return ERR_SET(err, APP_E_USAGE, "%llu connections need %llu open files, and this process may have "
+			       "%llu: raise ulimit -n, or lower --http-connections",
+			       (unsigned long long)o->http_connections, (unsigned long long)needed,
+			       (unsigned long long)files.rlim_max);
+	files.rlim_cur = needed;
+	CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
+	return OK;
+}
+
 static int command_run(const struct weftd_options *o, struct err *err)
 {
 	struct log log = { write_line, log_now_ms, NULL, LOG_LEVEL_INFO };
@@ -627,6 +689,9 @@ static int command_run(const struct weftd_options *o, struct err *err)
 		return ERR_SET(err, APP_E_USAGE, "--log-level is error, warn, info or debug, not \"%s\"", o->log_level);
 	io_signals_block();
 	setrlimit(RLIMIT_CORE, &no_core); /* a core file would hold the key */
+	code = reserve_files(o, err);
+	if (code != OK)
+		return code;
 	ecc = make_ecc();
 	code = load_genesis(o, ecc, &g, err);
 	if (code == OK && o->dev)

@@ -14,11 +14,13 @@
  *     }
  *   }
  *
- * Unknown members of `weft` and of an account are refused, so that a misspelt
- * parameter cannot go unnoticed; unknown members elsewhere are geth's and are
- * ignored. Fork times and blocks must be 0: a chain has one revision, the newest
- * that `config` names. Numbers may be hexadecimal or decimal strings or JSON
- * numbers. Only `config.chainId`, a revision and the validators must be given.
+ * Unknown members of the file, of `weft` and of an account, and unknown forks in
+ * `config`, are refused, so that nothing misspelt can go unnoticed. Ignored are
+ * geth's members of the header that have one value here (`nonce`, `extraData`,
+ * `difficulty`, `mixHash`, `coinbase`, …) and other settings in `config`. Fork times
+ * and blocks must be 0: a chain has one revision, the newest that `config` names.
+ * Numbers may be hexadecimal or decimal strings or JSON numbers. Only
+ * `config.chainId`, a revision and the validators must be given.
  *
  * An account of `alloc` that has nothing (EIP-161: no balance, nonce or code) and
  * a slot whose value is zero are the same as none, and are left out.

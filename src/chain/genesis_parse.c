@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/check.h"
 #include "chain/genesis_internal.h"
@@ -146,7 +147,9 @@ static const char *const forks_past[] = {
 	"homesteadBlock", "eip150Block", "eip155Block", "eip158Block", "byzantiumBlock",
 	"constantinopleBlock", "petersburgBlock", "istanbulBlock", "muirGlacierBlock",
 	"berlinBlock", "londonBlock", "arrowGlacierBlock", "grayGlacierBlock",
-	"mergeNetsplitBlock", "shanghaiTime", NULL,
+	"mergeNetsplitBlock", "shanghaiTime",
+	/* These change nothing here: no other chain is forked off, no blobs are carried. */
+	"daoForkBlock", "bpo1Time", "bpo2Time", "bpo3Time", "bpo4Time", "bpo5Time", NULL,
 };
 static const char *const forks_to_come[] = { "amsterdamTime", "verkleTime", NULL };
 static const char *const forks_here[] = {
@@ -170,6 +173,39 @@ static bool read_fork(struct reader *r, const struct jval *config, const char *n
 	return true;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t size = strlen(text), end_size = strlen(end);
+
+	return size > end_size && strcasecmp(text + size - end_size, end) == 0;
+}
+
+static bool is_named(const char *name, const char *const names[], size_t count)
+{
+	for (size_t i = 0; i < count && names[i]; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Other members are other clients' settings; a fork that is not known, or is
+ * misspelt, would be other rules than the file's author meant. */
+static void refuse_unknown_forks(struct reader *r, const struct jval *config)
+{
+	const struct jval *value;
+	void *cursor = NULL;
+	const char *key;
+
+	while (r->status == OK && jval_next(config, &cursor, &key, &value)) {
+		if (jval_kind(value) == JVAL_NULL || (!ends_with(key, "Time") && !ends_with(key, "Block")))
+			continue;
+		if (!is_named(key, forks_past, ARRAY_COUNT(forks_past)) &&
+		    !is_named(key, forks_to_come, ARRAY_COUNT(forks_to_come)) &&
+		    !is_named(key, forks_here, ARRAY_COUNT(forks_here)))
+			fail(r, "config.%.40s names a fork that this program does not know", key);
+	}
+}
+
 static void read_config(struct reader *r, const struct jval *root, struct chain_params *p)
 {
 	const struct jval *config = jval_get(root, "config");
@@ -179,6 +215,7 @@ static void read_config(struct reader *r, const struct jval *root, struct chain_
 	if (r->status == OK && !jval_get(config, "chainId"))
 		fail(r, "config.chainId is missing");
 	read_u64(r, jval_get(config, "chainId"), "config.chainId", 1, CHAIN_ID_MAX, &p->chain_id);
+	refuse_unknown_forks(r, config);
 	for (size_t i = 0; forks_past[i]; i++)
 		read_fork(r, config, forks_past[i]);
 	for (size_t i = 0; forks_to_come[i]; i++)
@@ -447,8 +484,18 @@ static void read_alloc(struct reader *r, const struct jval *root, struct genesis
 
 static void read_root(struct reader *r, const struct jval *root, struct genesis *g)
 {
+	/* Geth's; those of the header that are not read have one value here (block.h). */
+	static const char *const names[] = {
+		"config", "alloc", "weft", "timestamp", "gasLimit", "baseFeePerGas", "number",
+		"nonce", "extraData", "difficulty", "mixHash", "coinbase", "gasUsed", "parentHash",
+		"excessBlobGas", "blobGasUsed", "parentBeaconBlockRoot", NULL,
+	};
+	uint64_t number = 0;
+
 	genesis_default_params(&g->params, 0);
 	require_object(r, root, "the file");
+	refuse_unknown(r, root, "the file", names);
+	read_u64(r, jval_get(root, "number"), "number", 0, 0, &number);
 	read_config(r, root, &g->params);
 	read_u64(r, jval_get(root, "gasLimit"), "gasLimit", BLOCK_GAS_LIMIT_MIN,
 		 BLOCK_GAS_LIMIT_MAX, &g->params.block_gas_limit);

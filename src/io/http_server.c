@@ -229,7 +229,7 @@ int http_server_start(struct http_server **out, const struct http_options *optio
 	uint32_t sweep_ms = MIN(options->limits.idle_timeout_ms / 8, SWEEP_MS_MAX);
 	struct timeval sweep;
 	struct http_server *s;
-	int fd, code, error;
+	int fd = -1, code, error; /* gcc with -fsanitize=thread does not see that it is set */
 
 	CHECK(options->limits.connection_count > 0 && options->limits.header_size > 0);
 	code = listen_on(&fd, options, err);

@@ -36,6 +36,7 @@ static int submit(void *ctx, struct tx *t, struct err *err)
 	struct node *n = ctx;
 	int code = node_submit(n, t, err);
 
+	n->metrics.recovered_total++; /* by the worker that decoded it */
 	if (code == OK) {
 		node_gossip(n, t);
 		node_route_work(n);

@@ -57,6 +57,7 @@ void node_batch_free(struct node_batch *b)
 		tx_unref(b->txs[i]);
 	free(b->txs);
 	free(b->sizes);
+	free(b->hashes);
 	buf_clear(&b->raw);
 	free(b);
 }
@@ -176,18 +177,50 @@ void node_pending_clear(struct node *n)
 
 static void on_senders_known(struct node *n, bool are_valid);
 
-/* Takes senders from the pool; what it does not know goes to a worker. */
+static void remember(struct node *n, const struct hash *hash)
+{
+	if (n->recent[0].count >= NODE_RECENT_MAX) {
+		struct map older = n->recent[1];
+
+		n->recent[1] = n->recent[0];
+		n->recent[0] = older;
+		map_reset(&n->recent[0]);
+	}
+	map_put(&n->recent[0], hash, NULL);
+}
+
+bool node_knows(struct node *n, const struct hash *hash)
+{
+	struct tx *known;
+
+	if (map_get(&n->recent[0], hash) || map_get(&n->recent[1], hash))
+		return true;
+	known = txpool_get(n->pool, hash);
+	tx_unref(known);
+	return known != NULL;
+}
+
+/* Takes senders from the pool; what gossip has brought and a worker is at is waited
+ * for; what nobody knows goes to a worker. Called again when one of them is back. */
 static void find_senders(struct node *n)
 {
 	struct block *b = &n->pending.block;
 	struct node_batch *batch = NULL;
 
+	n->pending.is_waiting = false;
 	for (size_t i = 0; i < b->tx_count; i++) {
-		struct tx *known = txpool_get(n->pool, &b->txs[i]->hash);
+		struct tx *known;
 
+		if (b->txs[i]->has_sender)
+			continue;
+		known = txpool_get(n->pool, &b->txs[i]->hash);
 		if (known) {
 			tx_unref(b->txs[i]);
 			b->txs[i] = known;
+			continue;
+		}
+		if (map_get(&n->in_flight, &b->txs[i]->hash)) {
+			n->pending.is_waiting = true;
 			continue;
 		}
 		if (!batch) {
@@ -197,15 +230,16 @@ static void find_senders(struct node *n)
 			batch->txs = xcalloc(b->tx_count, sizeof(batch->txs[0]));
 		}
 		batch->txs[batch->count++] = tx_ref(b->txs[i]);
+		remember(n, &b->txs[i]->hash);
 	}
-	if (!batch) {
+	if (batch) {
+		batch->ticket = n->pending.ticket = ++n->ticket;
+		n->metrics.recovered_total += batch->count;
+		n->batch_count++;
+		n->io.recover(n->io.ctx, batch);
+	} else if (!n->pending.is_waiting) {
 		on_senders_known(n, true);
-		return;
 	}
-	batch->ticket = n->pending.ticket = ++n->ticket;
-	n->metrics.recovered_total += batch->count;
-	n->batch_count++;
-	n->io.recover(n->io.ctx, batch);
 }
 
 /* --- proposed --- */
@@ -459,22 +493,36 @@ static void on_senders_known(struct node *n, bool are_valid)
 static void take_gossip(struct node *n, struct node_batch *b)
 {
 	n->metrics.recovered_total += b->count;
-	for (size_t i = 0; i < b->count; i++)
-		if (b->txs[i] && node_submit(n, b->txs[i], NULL) == OK)
+	for (size_t i = 0; i < b->count; i++) {
+		map_delete(&n->in_flight, &b->hashes[i]);
+		if (b->txs[i] && !n->is_stopped && node_submit(n, b->txs[i], NULL) == OK)
 			node_gossip(n, b->txs[i]);
+	}
+	if (n->is_stopped)
+		return;
 	if (!b->is_valid)
 		node_peers_offence(n, &b->peer, P2P_OFFENCE_TRANSACTION);
+	if (n->pending.is_waiting)
+		find_senders(n);
 	node_route_work(n);
+}
+
+static void take_block_senders(struct node *n, const struct node_batch *b)
+{
+	if (n->is_stopped || n->pending.kind == NODE_PENDING_NONE || n->pending.ticket != b->ticket)
+		return;
+	if (b->is_valid)
+		find_senders(n);
+	else
+		on_senders_known(n, false);
 }
 
 void node_on_batch(struct node *n, struct node_batch *b)
 {
 	n->batch_count--;
-	if (!n->is_stopped) {
-		if (b->kind == NODE_BATCH_GOSSIP)
-			take_gossip(n, b);
-		else if (n->pending.kind != NODE_PENDING_NONE && n->pending.ticket == b->ticket)
-			on_senders_known(n, b->is_valid);
-	}
+	if (b->kind == NODE_BATCH_GOSSIP)
+		take_gossip(n, b);
+	else
+		take_block_senders(n, b);
 	node_batch_free(b);
 }

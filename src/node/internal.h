@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "base/map.h"
 #include "exec/exec.h"
 #include "node/node.h"
 
@@ -65,6 +66,7 @@ struct node_batch {
 	struct buf raw;              /* GOSSIP: the envelopes, one behind the other */
 	size_t *sizes;               /* GOSSIP: of each */
 	struct tx **txs;             /* references; GOSSIP: filled by the run, NULL where invalid */
+	struct hash *hashes;         /* GOSSIP: of each */
 	size_t count;
 	bool is_valid;               /* after the run: all of them are */
 };
@@ -79,6 +81,7 @@ enum node_pending_kind {
 struct node_pending {
 	enum node_pending_kind kind;
 	uint64_t ticket;             /* of the batch that recovers its senders */
+	bool is_waiting;             /* for gossip that a worker has already */
 	struct block block;
 	struct buf sealed;
 	struct buf certificate;      /* FETCHED */
@@ -96,6 +99,11 @@ struct node_executed {
 struct node_fetched {
 	struct buf sealed, certificate;
 };
+
+/* Of the pool, what a peer that has just come is told. */
+#define NODE_SHARE_SIZE_MAX (4 * MIB)
+
+#define NODE_RECENT_MAX 16384
 
 #define NODE_COMMAND_MAX 512
 struct node_command {
@@ -172,6 +180,10 @@ struct node {
 	bool is_stepping;            /* inside p2p_step()'s loop: commands wait */
 	struct node_command commands[NODE_COMMAND_MAX];
 	size_t command_count;
+	/* Transactions whose senders a block's arrival made us find, so that gossip that
+	 * comes late does not find them again; two generations. */
+	struct map recent[2];
+	struct map in_flight;        /* hashes of gossip that workers have */
 	struct buf gossip;           /* raw transactions of this turn */
 	size_t *gossip_sizes;
 	size_t gossip_count, gossip_capacity;
@@ -206,6 +218,9 @@ void node_remember_executed(struct node *n, const struct hash *hash, struct byte
 void node_forget_executed(struct node *n);
 void node_pending_clear(struct node *n);
 void node_batch_free(struct node_batch *batch);
+
+/* blocks.c: this transaction's sender has been found lately, or is in the pool. */
+bool node_knows(struct node *n, const struct hash *hash);
 
 /* blocks.c: blocks with certificates, up to `height`, are wanted from anyone. */
 void node_fetch(struct node *n, uint64_t height);

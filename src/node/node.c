@@ -174,6 +174,9 @@ int node_new(struct node **out, const struct node_config *config, struct store *
 	n->written_height = tip.header.height;
 	/* Counting anew from the tip, a node that is killed again and again would never flush. */
 	n->flush_taken_height = tip.flushed_height;
+	map_init(&n->recent[0], sizeof(struct hash), 0, config->seed);
+	map_init(&n->recent[1], sizeof(struct hash), 0, config->seed);
+	map_init(&n->in_flight, sizeof(struct hash), 0, config->seed);
 	n->pool = txpool_new(config->pool, config->seed);
 	n->exec = exec_new(&config->genesis->params, config->seed);
 	txpool_set_base_fee(n->pool, exec_next_base_fee(n->exec, &n->tip, io->now_ms(io->ctx)));
@@ -213,6 +216,9 @@ void node_free(struct node *n)
 		buf_clear(&n->fetched[i].certificate);
 	}
 	node_peers_free(n);
+	map_clear(&n->in_flight);
+	map_clear(&n->recent[0]);
+	map_clear(&n->recent[1]);
 	consensus_free(n->consensus);
 	exec_free(n->exec);
 	txpool_free(n->pool);

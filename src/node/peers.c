@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "codec/hex.h"
+#include "crypto/keccak.h"
 #include "node/internal.h"
 
 #define GOSSIP_SIZE_MAX (WIRE_TRANSACTIONS_SIZE_MAX / 2)
@@ -69,7 +70,7 @@ void node_peers_tip(struct node *n)
 
 /* --- gossip, gathered over a turn --- */
 
-static void send_gossip(struct node *n)
+static void send_gossip_to(struct node *n, const struct addr *peer)
 {
 	struct node_command *c;
 
@@ -79,7 +80,7 @@ static void send_gossip(struct node *n)
 		LOG_WARN(n->config.log, "p2p", "busy", "kind=%d", (int)P2P_EVENT_SEND_TRANSACTIONS);
 	} else {
 		c = &n->commands[n->command_count++];
-		*c = (struct node_command){ .event = { .kind = P2P_EVENT_SEND_TRANSACTIONS } };
+		*c = (struct node_command){ .event = { .kind = P2P_EVENT_SEND_TRANSACTIONS, .peer = *peer } };
 		c->data = n->gossip;
 		c->sizes = n->gossip_sizes;
 		c->count = n->gossip_count;
@@ -93,18 +94,64 @@ static void send_gossip(struct node *n)
 		run_commands(n);
 }
 
-void node_gossip(struct node *n, const struct tx *t)
+static void send_gossip(struct node *n)
 {
-	if (!n->p2p)
-		return;
-	if (n->gossip_count == WIRE_TRANSACTIONS_COUNT_MAX || n->gossip.size + t->raw.size > GOSSIP_SIZE_MAX)
-		send_gossip(n);
+	const struct addr everyone = { 0 };
+
+	send_gossip_to(n, &everyone);
+}
+
+static bool gossip_is_full(const struct node *n, const struct tx *t)
+{
+	return n->gossip_count == WIRE_TRANSACTIONS_COUNT_MAX || n->gossip.size + t->raw.size > GOSSIP_SIZE_MAX;
+}
+
+static void append_gossip(struct node *n, const struct tx *t)
+{
 	if (n->gossip_count == n->gossip_capacity) {
 		n->gossip_capacity = MAX(n->gossip_capacity * 2, (size_t)64);
 		n->gossip_sizes = xrealloc(n->gossip_sizes, n->gossip_capacity * sizeof(n->gossip_sizes[0]));
 	}
 	n->gossip_sizes[n->gossip_count++] = t->raw.size;
 	buf_append_bytes(&n->gossip, t->raw);
+}
+
+void node_gossip(struct node *n, const struct tx *t)
+{
+	if (!n->p2p)
+		return;
+	if (gossip_is_full(n, t))
+		send_gossip(n);
+	append_gossip(n, t);
+}
+
+struct share {
+	struct node *n;
+	struct addr peer;
+	size_t size;
+};
+
+static void share_tx(void *ctx, struct tx *t, bool is_pending)
+{
+	struct share *s = ctx;
+
+	if (!is_pending || s->size + t->raw.size > NODE_SHARE_SIZE_MAX)
+		return;
+	if (gossip_is_full(s->n, t))
+		send_gossip_to(s->n, &s->peer);
+	append_gossip(s->n, t);
+	s->size += t->raw.size;
+}
+
+/* What waits here is told to whoever has just come: gossip that left while it was
+ * away is not sent again, and a validator that knows of no work calls for no block. */
+static void share_pool(struct node *n, const struct addr *peer)
+{
+	struct share share = { n, *peer, 0 };
+
+	send_gossip(n);
+	txpool_each(n->pool, share_tx, &share);
+	send_gossip_to(n, peer);
 }
 
 void node_on_turn_end(struct node *n)
@@ -127,12 +174,23 @@ static void on_transactions(struct node *n, const struct wire_transactions *m, c
 	batch->params = &n->config.genesis->params;
 	batch->ecc = n->config.ecc;
 	batch->peer = *peer;
-	batch->count = m->count;
 	batch->sizes = xcalloc(m->count, sizeof(batch->sizes[0]));
 	batch->txs = xcalloc(m->count, sizeof(batch->txs[0]));
+	batch->hashes = xcalloc(m->count, sizeof(batch->hashes[0]));
 	for (size_t i = 0; i < m->count; i++) {
-		batch->sizes[i] = m->items[i].size;
+		struct hash hash;
+
+		keccak256(&hash, m->items[i]);
+		if (node_knows(n, &hash) || map_get(&n->in_flight, &hash))
+			continue;
+		map_put(&n->in_flight, &hash, NULL);
+		batch->hashes[batch->count] = hash;
+		batch->sizes[batch->count++] = m->items[i].size;
 		buf_append_bytes(&batch->raw, m->items[i]);
+	}
+	if (batch->count == 0) {
+		node_batch_free(batch);
+		return;
 	}
 	n->batch_count++;
 	n->io.recover(n->io.ctx, batch);
@@ -256,6 +314,7 @@ static void on_up(struct node *n, const struct p2p_effect *effect)
 		 hex_data(text, addr_bytes(&effect->peer)), effect->up.is_outbound,
 		 (unsigned long long)effect->up.tip.height);
 	node_fetch(n, effect->up.tip.height);
+	share_pool(n, &effect->peer);
 }
 
 static void on_down(struct node *n, const struct p2p_effect *effect)

@@ -331,6 +331,7 @@ static void on_trace(struct node *n, const struct consensus_effect *effect)
 		[CONSENSUS_TRACE_INVALID] = { LOG_LEVEL_WARN, "invalid" },
 	};
 
+	n->metrics.view_changes_total += effect->trace == CONSENSUS_TRACE_VIEW;
 	switch (effect->trace) {
 	case CONSENSUS_TRACE_PREPARED:
 	case CONSENSUS_TRACE_RESUMED:

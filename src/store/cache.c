@@ -88,7 +88,8 @@ struct cache *cache_new(size_t key_size, size_t value_size, size_t count_max, ui
 	c->key_size = key_size;
 	c->key_space = (key_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 	c->value_size = value_size;
-	c->entry_size = (sizeof(struct entry) + c->key_space + value_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	c->entry_size = (sizeof(struct entry) + c->key_space + value_size + ALIGNMENT - 1) /
+			ALIGNMENT * ALIGNMENT;
 	c->count_max = count_max;
 	c->bucket_count = 1;
 	c->free_first = NONE;

@@ -1,6 +1,12 @@
 /*
  * columns - everything that the database holds, one key prefix each.
  * Heights, indexes and positions in keys are big-endian, so that order is order.
+ *
+ *   "tip"      rlp([height, hash, next withdrawal index])
+ *   "flushed"  rlp(height)
+ *   HEADER     rlp([header, commitments, withdrawals, tx count, size, certificate, checksum])
+ *   TX         rlp([sender, raw transaction, stored receipt])
+ *   HISTORY    to be searched in place (store_history.c)
  */
 #ifndef WEFT_STORE_COLUMNS_H
 #define WEFT_STORE_COLUMNS_H
@@ -11,15 +17,15 @@
 
 /*     name            letter  key                    value */
 #define STORE_COLUMNS(X) \
-	X(META,           'm') /* name                   "tip": rlp([height, hash, next withdrawal index]), "flushed": rlp(height) */ \
-	X(HEADER,         'h') /* height                 rlp([header, commitments, withdrawals, tx count, size, certificate, checksum]) */ \
+	X(META,           'm') /* name                   "tip", "flushed" */ \
+	X(HEADER,         'h') /* height                 a block without its transactions */ \
 	X(HEADER_HASH,    'H') /* block hash             height */ \
-	X(TX,             't') /* height, index          rlp([sender, raw transaction, stored receipt]) */ \
+	X(TX,             't') /* height, index          sender, transaction, receipt */ \
 	X(TX_HASH,        'T') /* transaction hash       height, index */ \
 	X(ACCOUNT,        'a') /* address                flat account */ \
 	X(SLOT,           's') /* address, slot          value, big-endian, no leading zeros */ \
 	X(CODE,           'c') /* code hash              code */ \
-	X(HISTORY,        'r') /* height                 the block's reverse difference: rlp([time, [address, account]…, [address, slot, value]…]) */ \
+	X(HISTORY,        'r') /* height                 the values from before the block */ \
 	X(NODE,           'n') /* 0 or (1, owner), path  trie node, RLP */ \
 	X(MMR,            'p') /* position               node of the history range, 32 bytes */
 

@@ -13,7 +13,7 @@
 #include "base/err.h"
 
 enum store_error {
-	STORE_E_OPEN = ERR_BASE_STORE, /* can't be opened: missing, no rights, in use; the message says which */
+	STORE_E_OPEN = ERR_BASE_STORE, /* can't be opened: missing, no rights; the message says */
 	STORE_E_IN_USE,                /* another process has the data directory */
 	STORE_E_VERSION,               /* written by another version of the database */
 	STORE_E_CHAIN,                 /* the data of another chain */
@@ -24,9 +24,10 @@ enum store_error {
 	STORE_E_EXISTS,                /* init into a directory that is not empty */
 };
 
+/* What to do about STORE_E_CORRUPT. */
 #define STORE_ADVICE \
-	"restore the data directory from a backup, or remove VERSION, chain and log in it and run " \
-	"init again"
+	"restore the data directory from a backup, or remove VERSION, chain and log in it and " \
+	"run init again"
 
 struct kv;
 struct kv_snapshot;
@@ -51,13 +52,15 @@ struct kv_options {
  * filters. What it holds then is all writes up to one moment, at the last kv_sync()
  * or later, whether its process ended, was killed, or lost power (kv_synced.h).
  * STORE_E_CORRUPT if a part of what was synced is not there. */
-int kv_open_leveldb(struct kv **out, const char *dir, const struct kv_options *options, struct err *err);
+int kv_open_leveldb(struct kv **out, const char *dir, const struct kv_options *options,
+		    struct err *err);
 struct kv *kv_open_memory(void);
 void kv_close(struct kv *kv);
 
 /* Appends the value to `out`. STORE_E_NOT_FOUND, or STORE_E_CORRUPT if the medium
  * gave an error. A NULL snapshot reads the newest. */
-int kv_get(struct kv *kv, const struct kv_snapshot *at, struct bytes key, struct buf *out, struct err *err);
+int kv_get(struct kv *kv, const struct kv_snapshot *at, struct bytes key, struct buf *out,
+	   struct err *err);
 
 /* Writes a batch; `sync`: kv_sync() after it. STORE_E_WRITE. */
 int kv_write(struct kv *kv, const struct kv_batch *b, bool sync, struct err *err);

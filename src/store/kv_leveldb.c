@@ -98,19 +98,24 @@ static void kv_free(struct leveldb_kv *l)
 static int open_error(const char *dir, const char *text, struct err *err)
 {
 	if (strstr(text, "lock"))
-		return ERR_SET(err, STORE_E_IN_USE, "%s is in use by another process (%s)", dir, text);
+		return ERR_SET(err, STORE_E_IN_USE, "%s is in use by another process (%s)", dir,
+			       text);
 	if (strstr(text, "does not exist"))
 		return ERR_SET(err, STORE_E_OPEN, "%s holds no database; run init first", dir);
 	if (strstr(text, strerror(ENOSPC)))
-		return ERR_SET(err, STORE_E_WRITE, "no room to open %s (%s); make room on the disk", dir, text);
+		return ERR_SET(err, STORE_E_WRITE, "no room to open %s (%s); make room on the disk",
+			       dir, text);
 	if (strncmp(text, "Corruption", 10) == 0 || strstr(text, "missing files"))
-		return ERR_SET(err, STORE_E_CORRUPT, "%s is damaged (%s); " STORE_ADVICE, dir, text);
+		return ERR_SET(err, STORE_E_CORRUPT, "%s is damaged (%s); " STORE_ADVICE, dir,
+			       text);
 	return ERR_SET(err, STORE_E_OPEN, "cannot open %s: %s", dir, text);
 }
 
-int kv_open_leveldb(struct kv **out, const char *dir, const struct kv_options *options, struct err *err)
+int kv_open_leveldb(struct kv **out, const char *dir, const struct kv_options *options,
+		    struct err *err)
 {
-	size_t write_buffer = options->write_buffer_size ? options->write_buffer_size : WRITE_BUFFER_SIZE;
+	size_t write_buffer = options->write_buffer_size ? options->write_buffer_size
+							 : WRITE_BUFFER_SIZE;
 	struct leveldb_kv *l = xcalloc(1, sizeof(*l));
 	char *text = NULL;
 	int code;
@@ -162,10 +167,12 @@ static int leveldb_kv_get(struct kv *kv, const struct kv_snapshot *at, struct by
 
 	value = leveldb_get(l->db, read, (const char *)key.data, key.size, &size, &text);
 	if (text) {
-		code = ERR_SET(err, STORE_E_CORRUPT, "reading column '%c' in %s: %s", key.data[0], l->dir, text);
+		code = ERR_SET(err, STORE_E_CORRUPT, "reading column '%c' in %s: %s", key.data[0],
+			       l->dir, text);
 		leveldb_free(text);
 	} else if (!value) {
-		code = ERR_SET(err, STORE_E_NOT_FOUND, "nothing stored under this key of column '%c'", key.data[0]);
+		code = ERR_SET(err, STORE_E_NOT_FOUND,
+			       "nothing stored under this key of column '%c'", key.data[0]);
 	} else {
 		buf_append(out, value, size);
 		leveldb_free(value);
@@ -183,12 +190,15 @@ static int leveldb_kv_write(struct kv *kv, const struct kv_batch *b, bool sync, 
 	int code;
 
 	if (atomic_load(&l->failed))
-		return ERR_SET(err, STORE_E_WRITE, "an earlier write to %s failed; make room, then restart", l->dir);
+		return ERR_SET(err, STORE_E_WRITE,
+			       "an earlier write to %s failed; make room, then restart", l->dir);
 	leveldb_write(l->db, l->write, batch->batch, &text);
 	if (text) {
 		atomic_store(&l->failed, true);
-		code = ERR_SET(err, STORE_E_WRITE, "cannot write to %s: %s; make room or repair the disk, "
-			       "then restart", l->dir, text);
+		code = ERR_SET(err, STORE_E_WRITE,
+			       "cannot write to %s: %s; make room or repair the disk, "
+			       "then restart",
+			       l->dir, text);
 		leveldb_free(text);
 		return code;
 	}
@@ -207,7 +217,8 @@ static int leveldb_kv_sync(struct kv *kv, struct err *err)
 
 static void leveldb_kv_compact(struct kv *kv, struct bytes from, struct bytes to)
 {
-	leveldb_compact_range(of(kv)->db, (const char *)from.data, from.size, (const char *)to.data, to.size);
+	leveldb_compact_range(of(kv)->db, (const char *)from.data, from.size, (const char *)to.data,
+			      to.size);
 }
 
 static struct kv_snapshot *leveldb_snapshot_new(struct kv *kv)
@@ -225,7 +236,8 @@ static void leveldb_snapshot_free(struct kv *kv, struct kv_snapshot *s)
 	leveldb_release_snapshot(of(kv)->db, snapshot_of(s));
 }
 
-static struct kv_iter *leveldb_iter_new(struct kv *kv, const struct kv_snapshot *at, struct bytes from)
+static struct kv_iter *leveldb_iter_new(struct kv *kv, const struct kv_snapshot *at,
+					struct bytes from)
 {
 	struct leveldb_iter *i = xcalloc(1, sizeof(*i));
 
@@ -297,13 +309,14 @@ static void leveldb_batch_reset(struct kv_batch *base)
 
 static void leveldb_batch_put(struct kv_batch *base, struct bytes key, struct bytes value)
 {
-	leveldb_writebatch_put(((struct leveldb_batch *)base)->batch, (const char *)key.data, key.size,
-			       (const char *)value.data, value.size);
+	leveldb_writebatch_put(((struct leveldb_batch *)base)->batch, (const char *)key.data,
+			       key.size, (const char *)value.data, value.size);
 }
 
 static void leveldb_batch_delete(struct kv_batch *base, struct bytes key)
 {
-	leveldb_writebatch_delete(((struct leveldb_batch *)base)->batch, (const char *)key.data, key.size);
+	leveldb_writebatch_delete(((struct leveldb_batch *)base)->batch, (const char *)key.data,
+				  key.size);
 }
 
 static const struct kv_ops leveldb_ops = {

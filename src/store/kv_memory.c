@@ -152,7 +152,8 @@ static void memory_close(struct kv *kv)
 
 /* The first node whose key is ≥ `key`; `before` (may be NULL) gets the last node
  * below it on every level. */
-static struct node *seek(const struct memory_kv *m, struct bytes key, struct node *before[LEVEL_MAX])
+static struct node *seek(const struct memory_kv *m, struct bytes key,
+			 struct node *before[LEVEL_MAX])
 {
 	struct node *at = m->head;
 
@@ -183,8 +184,8 @@ static const struct version *visible(const struct node *n, uint64_t seq)
 	return v && !v->deleted ? v : NULL;
 }
 
-static int memory_get(struct kv *kv, const struct kv_snapshot *at, struct bytes key, struct buf *out,
-		      struct err *err)
+static int memory_get(struct kv *kv, const struct kv_snapshot *at, struct bytes key,
+		      struct buf *out, struct err *err)
 {
 	struct memory_kv *m = of(kv);
 	const struct version *v = NULL;
@@ -197,8 +198,9 @@ static int memory_get(struct kv *kv, const struct kv_snapshot *at, struct bytes 
 	if (v)
 		buf_append(out, v->value, v->size);
 	unlock(m);
-	return v ? OK : ERR_SET(err, STORE_E_NOT_FOUND, "nothing stored under this key of column '%c'",
-				key.data[0]);
+	return v ? OK
+		 : ERR_SET(err, STORE_E_NOT_FOUND, "nothing stored under this key of column '%c'",
+			   key.data[0]);
 }
 
 static struct node *insert(struct memory_kv *m, struct bytes key, struct node *before[LEVEL_MAX])
@@ -229,7 +231,8 @@ static void stale_push(struct memory_kv *m, struct node *n, uint64_t seq)
 		m->stale_capacity = capacity;
 		m->stale_first = 0;
 	}
-	m->stale[(m->stale_first + m->stale_count++) % m->stale_capacity] = (struct stale){ n, seq };
+	m->stale[(m->stale_first + m->stale_count) % m->stale_capacity] = (struct stale){ n, seq };
+	m->stale_count++;
 }
 
 static struct version *version_new(struct bytes value, bool deleted)
@@ -373,7 +376,8 @@ static void memory_snapshot_free(struct kv *kv, struct kv_snapshot *s)
 	free(s);
 }
 
-static struct kv_iter *memory_iter_new(struct kv *kv, const struct kv_snapshot *at, struct bytes from)
+static struct kv_iter *memory_iter_new(struct kv *kv, const struct kv_snapshot *at,
+				       struct bytes from)
 {
 	struct memory_iter *i = xcalloc(1, sizeof(*i));
 

@@ -140,7 +140,8 @@ static bool decode(struct kv_synced *k, struct bytes file)
 	    load_le32(file.data + 8) != SYNCED_VERSION)
 		return false;
 	count = load_le32(file.data + 12);
-	if (count > SYNCED_SIZE_MAX / ENTRY_SIZE || file.size != HEADER_SIZE + count * ENTRY_SIZE + 4 ||
+	if (count > SYNCED_SIZE_MAX / ENTRY_SIZE ||
+	    file.size != HEADER_SIZE + count * ENTRY_SIZE + 4 ||
 	    crc32c(0, bytes_of(file.data, file.size - 4)) != load_le32(file.data + file.size - 4))
 		return false;
 	k->logs = xcalloc(MAX(count, (size_t)1), sizeof(k->logs[0]));
@@ -198,7 +199,8 @@ static int take_dir(struct kv_synced *k, bool create, struct err *err)
 		return ERR_SET(err, STORE_E_OPEN, "cannot open %s: %s", k->dir, strerror(errno));
 	/* LevelDB locks as well, but only once its logs must not be touched any more. */
 	if (flock(k->dir_fd, LOCK_EX | LOCK_NB) != 0)
-		return ERR_SET(err, STORE_E_IN_USE, "%s is in use by another process; stop that one", k->dir);
+		return ERR_SET(err, STORE_E_IN_USE,
+			       "%s is in use by another process; stop that one", k->dir);
 	return OK;
 }
 
@@ -213,12 +215,14 @@ static bool exists(const struct kv_synced *k, const char *name)
 static int begin(struct kv_synced *k, bool create, struct err *err)
 {
 	if (exists(k, "CURRENT"))
-		return damaged(k, SYNCED_NAME, "is missing: how much of the database is whole is unknown", err);
+		return damaged(k, SYNCED_NAME,
+			       "is missing: how much of the database is whole is unknown", err);
 	if (!create)
 		return ERR_SET(err, STORE_E_OPEN, "%s holds no database; run init first", k->dir);
 	if (!write_synced(k, NULL, 0))
-		return ERR_SET(err, STORE_E_WRITE, "cannot write %s/" SYNCED_NAME ": %s; make room on the disk",
-			       k->dir, strerror(errno));
+		return ERR_SET(err, STORE_E_WRITE,
+			       "cannot write %s/" SYNCED_NAME ": %s; make room on the disk", k->dir,
+			       strerror(errno));
 	return OK;
 }
 
@@ -333,7 +337,8 @@ static bool sync_log(const struct kv_synced *k, struct log_mark *m, bool *gone)
 		return *gone;
 	if (before)
 		*m = *before;
-	well = fdatasync(fd) == 0 && fstat(fd, &st) == 0 && extend_mark(m, fd, (uint64_t)st.st_size);
+	well = fdatasync(fd) == 0 && fstat(fd, &st) == 0 &&
+	       extend_mark(m, fd, (uint64_t)st.st_size);
 	error = errno;
 	close(fd);
 	errno = error;
@@ -355,8 +360,10 @@ int kv_synced_promise(struct kv_synced *k, struct err *err)
 	well = well && fsync(k->dir_fd) == 0 && write_synced(k, logs, count);
 	if (!well) {
 		free(logs);
-		return ERR_SET(err, STORE_E_WRITE, "cannot sync %s: %s; make room or repair the disk, then "
-			       "restart", k->dir, strerror(errno));
+		return ERR_SET(err, STORE_E_WRITE,
+			       "cannot sync %s: %s; make room or repair the disk, "
+			       "then restart",
+			       k->dir, strerror(errno));
 	}
 	free(k->logs);
 	k->logs = logs;

@@ -3,7 +3,8 @@
  *
  *   000005.log   [ promised ........ | written since: the kernel may lose any page of it ]
  *   000007.log   [ not promised at all: it was begun since                               ]
- *   SYNCED       magic (8), version (4), count (4), count × (number (8), size (8), crc32c (4)), crc32c (4)
+ *   SYNCED       magic (8), version (4), count (4), crc32c (4) at its end; between, for
+ *                each log: number (8), size (8), crc32c (4) of so much; little-endian
  *
  * LevelDB hands its log to the kernel and does not sync it. After a power loss
  * that tail may have holes or garbage in it, at which LevelDB, rightly strict,
@@ -31,6 +32,10 @@
  *   goes into the new log is not promised before the next kv_sync().
  * - A log's number is never used again once SYNCED named it: the manifest that let
  *   it go counts on from above it.
+ * - What LevelDB has not synced of its manifest is one entry at most, of some hundred
+ *   bytes. It passes over one that is cut short or reads as zeros; one that stood over
+ *   two pages and lost only the second makes it refuse to open, and that is left so:
+ *   a manifest's last entry cannot be told from one that was synced and rotted.
  * - SYNCED is replaced by renaming, when all that it names is synced. A crash before
  *   leaves the older one, which leads back to the older promise; whoever drops
  *   data elsewhere because of a kv_sync(), does so after it.

@@ -93,7 +93,8 @@ void store_close(struct store *s);
 
 /* The genesis block (with its state root) and the difference from nothing that
  * `g` stands for. */
-int store_genesis(const struct genesis *g, struct block *block, struct state_diff *diff, struct err *err);
+int store_genesis(const struct genesis *g, struct block *block, struct state_diff *diff,
+		  struct err *err);
 
 /* --- the chain's tip, as it was on opening --- */
 
@@ -138,7 +139,8 @@ void store_consensus_sync(struct store *s);
 /* Records of heights at or below the last committed one are no longer needed:
  * forgets all, but writes the newest sign record again first, so that at every
  * moment one is on disk. */
-int store_consensus_trim(struct store *s, uint8_t kind, struct bytes newest_sign_record, struct err *err);
+int store_consensus_trim(struct store *s, uint8_t kind, struct bytes newest_sign_record,
+			 struct err *err);
 typedef int (*store_record_fn)(void *ctx, uint8_t kind, struct bytes payload, struct err *err);
 /* Gives the records found on opening, in order; once. */
 int store_consensus_replay(struct store *s, store_record_fn fn, void *ctx, struct err *err);
@@ -181,19 +183,25 @@ struct stored_tx {
 void stored_tx_clear(struct stored_tx *t);
 
 /* STORE_E_NOT_FOUND if there is no such block or transaction. */
-int store_read_header(struct store_reader *r, uint64_t height, struct stored_header *out, struct err *err);
-int store_find_block(struct store_reader *r, const struct hash *hash, uint64_t *height, struct err *err);
-int store_read_tx(struct store_reader *r, uint64_t height, uint32_t index, struct stored_tx *out, struct err *err);
-int store_find_tx(struct store_reader *r, const struct hash *hash, uint64_t *height, uint32_t *index, struct err *err);
+int store_read_header(struct store_reader *r, uint64_t height, struct stored_header *out,
+		      struct err *err);
+int store_find_block(struct store_reader *r, const struct hash *hash, uint64_t *height,
+		     struct err *err);
+int store_read_tx(struct store_reader *r, uint64_t height, uint32_t index, struct stored_tx *out,
+		  struct err *err);
+int store_find_tx(struct store_reader *r, const struct hash *hash, uint64_t *height,
+		  uint32_t *index, struct err *err);
 
 /* All transactions of a block in order; `fn` borrows. */
 typedef int (*store_tx_fn)(void *ctx, uint32_t index, const struct stored_tx *t, struct err *err);
-int store_each_tx(struct store_reader *r, uint64_t height, store_tx_fn fn, void *ctx, struct err *err);
+int store_each_tx(struct store_reader *r, uint64_t height, store_tx_fn fn, void *ctx,
+		  struct err *err);
 
 /* The state after block `height`. STORE_E_PRUNED if it is older than the history
  * that is kept. The view borrows the reader; end it with store_view_free(). */
 struct store_view;
-int store_view_at(struct store_reader *r, uint64_t height, struct store_view **out, struct err *err);
+int store_view_at(struct store_reader *r, uint64_t height, struct store_view **out,
+		  struct err *err);
 struct state_view store_view_state(struct store_view *v);
 void store_view_free(struct store_view *v);
 

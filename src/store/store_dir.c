@@ -73,8 +73,8 @@ static int open_dir(struct store_dir **out, const char *path, struct err *err)
 	d->log = join(path, "log");
 	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->fd < 0) {
-		ERR_SET(err, STORE_E_OPEN, "cannot open the data directory %s: %s%s", path, strerror(errno),
-			errno == ENOENT ? "; run init first" : "");
+		ERR_SET(err, STORE_E_OPEN, "cannot open the data directory %s: %s%s", path,
+			strerror(errno), errno == ENOENT ? "; run init first" : "");
 		store_dir_close(d);
 		return STORE_E_OPEN;
 	}
@@ -89,8 +89,10 @@ static int in_use(const struct store_dir *d, struct err *err)
 
 	pid[MAX(size, (ssize_t)0)] = 0;
 	pid[strspn(pid, "0123456789")] = 0;
-	return ERR_SET(err, STORE_E_IN_USE, "the data directory %s is in use by another process%s%s; "
-		       "stop that one, or choose another directory", d->path, *pid ? ", pid " : "", pid);
+	return ERR_SET(err, STORE_E_IN_USE,
+		       "the data directory %s is in use by another process%s%s; "
+		       "stop that one, or choose another directory",
+		       d->path, *pid ? ", pid " : "", pid);
 }
 
 /* Takes the lock, which the kernel gives back whenever the process ends. */
@@ -101,7 +103,8 @@ static int lock(struct store_dir *d, struct err *err)
 
 	d->lock_fd = openat(d->fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (d->lock_fd < 0)
-		return ERR_SET(err, STORE_E_OPEN, "cannot open %s/" LOCK_NAME ": %s", d->path, strerror(errno));
+		return ERR_SET(err, STORE_E_OPEN, "cannot open %s/" LOCK_NAME ": %s", d->path,
+			       strerror(errno));
 	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0)
 		return in_use(d, err);
 	/* Only told to a person; a disk that is full shows where it matters. */
@@ -121,7 +124,8 @@ static bool exists(const struct store_dir *d, const char *name)
 
 static int write_error(const struct store_dir *d, const char *name, struct err *err)
 {
-	return ERR_SET(err, STORE_E_WRITE, "cannot write %s/%s: %s", d->path, name, strerror(errno));
+	return ERR_SET(err, STORE_E_WRITE, "cannot write %s/%s: %s", d->path, name,
+		       strerror(errno));
 }
 
 /* Makes the directory, and its entry in the one above durable. */
@@ -132,8 +136,10 @@ static int make_dir(const char *path, bool *made, struct err *err)
 
 	*made = mkdir(path, 0755) == 0;
 	if (!*made)
-		return errno == EEXIST ? OK : ERR_SET(err, STORE_E_OPEN, "cannot make the data directory %s: %s",
-						     path, strerror(errno));
+		return errno == EEXIST
+			       ? OK
+			       : ERR_SET(err, STORE_E_OPEN, "cannot make the data directory %s: %s",
+					 path, strerror(errno));
 	copy = xstrdup(path);
 	for (size_t size = strlen(copy); size > 1 && copy[size - 1] == '/'; size--)
 		copy[size - 1] = 0;
@@ -162,15 +168,19 @@ int store_dir_create(struct store_dir **out, const char *path, struct err *err)
 		return code;
 	d->made = made;
 	if (exists(d, VERSION_NAME) || exists(d, "chain") || exists(d, "log"))
-		code = ERR_SET(err, STORE_E_EXISTS, "%s holds the data of a chain already%s", path,
-			       exists(d, VERSION_NAME) ? "" : ", half made: remove chain and log in it and run init again");
+		code = ERR_SET(
+			err, STORE_E_EXISTS, "%s holds the data of a chain already%s", path,
+			exists(d, VERSION_NAME)
+				? ""
+				: ", half made: remove chain and log in it and run init again");
 	else
 		code = lock(d, err);
 	if (code != OK) {
 		store_dir_close(d);
 		return code;
 	}
-	if (mkdirat(d->fd, "chain", 0755) != 0 || mkdirat(d->fd, "log", 0755) != 0 || fsync(d->fd) != 0) {
+	if (mkdirat(d->fd, "chain", 0755) != 0 || mkdirat(d->fd, "log", 0755) != 0 ||
+	    fsync(d->fd) != 0) {
 		code = write_error(d, "chain", err);
 		store_dir_remove(d);
 		return code;
@@ -245,8 +255,8 @@ static struct bytes line_of(struct bytes text, const char *word)
 	return text;
 }
 
-static int check_version(const struct store_dir *d, struct bytes text, const struct hash *genesis_hash,
-			 struct err *err)
+static int check_version(const struct store_dir *d, struct bytes text,
+			 const struct hash *genesis_hash, struct err *err)
 {
 	struct bytes version = line_of(text, "database "), genesis = line_of(text, "genesis ");
 	char expected[16], theirs[HEX_HASH_SIZE], ours[HEX_HASH_SIZE];
@@ -254,12 +264,16 @@ static int check_version(const struct store_dir *d, struct bytes text, const str
 
 	snprintf(expected, sizeof(expected), "%d", DATABASE_VERSION);
 	if (!version.size)
-		return ERR_SET(err, STORE_E_CORRUPT, "%s/" VERSION_NAME " names no database version; "
-			       STORE_ADVICE, d->path);
+		return ERR_SET(err, STORE_E_CORRUPT,
+			       "%s/" VERSION_NAME " names no database version; " STORE_ADVICE,
+			       d->path);
 	if (!bytes_equal(version, bytes_of_str(expected)))
-		return ERR_SET(err, STORE_E_VERSION, "%s was written by database version %.*s, this program "
-			       "has %s; use the release that wrote it, or init a new directory and sync", d->path,
-			       (int)MIN(version.size, (size_t)16), (const char *)version.data, expected);
+		return ERR_SET(
+			err, STORE_E_VERSION,
+			"%s was written by database version %.*s, this program "
+			"has %s; use the release that wrote it, or init a new directory and sync",
+			d->path, (int)MIN(version.size, (size_t)16), (const char *)version.data,
+			expected);
 	if (!hex_parse_fixed(hash.bytes, sizeof(hash.bytes), genesis))
 		return ERR_SET(err, STORE_E_CORRUPT, "%s/" VERSION_NAME " names no genesis hash; "
 			       STORE_ADVICE, d->path);
@@ -267,9 +281,11 @@ static int check_version(const struct store_dir *d, struct bytes text, const str
 		hex_data(theirs, hash_bytes(&hash));
 		hex_data(ours, hash_bytes(genesis_hash));
 		theirs[10] = ours[10] = 0;
-		return ERR_SET(err, STORE_E_CHAIN, "%s holds the chain of genesis %s…, not of %s… as the genesis "
-			       "file says; use the file that it was made with, or another directory", d->path,
-			       theirs, ours);
+		return ERR_SET(
+			err, STORE_E_CHAIN,
+			"%s holds the chain of genesis %s…, not of %s… as the genesis "
+			"file says; use the file that it was made with, or another directory",
+			d->path, theirs, ours);
 	}
 	return OK;
 }
@@ -281,12 +297,16 @@ static int read_version(const struct store_dir *d, const struct hash *genesis_ha
 	int fd = openat(d->fd, VERSION_NAME, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT && (exists(d, "chain") || exists(d, "log")))
-		return ERR_SET(err, STORE_E_CORRUPT, "the data directory %s is incomplete: remove chain and log in it and run init again",
+		return ERR_SET(err, STORE_E_CORRUPT,
+			       "the data directory %s is incomplete: remove chain and log in it "
+			       "and run init again",
 			       d->path);
 	if (fd < 0 && errno == ENOENT)
-		return ERR_SET(err, STORE_E_OPEN, "the data directory %s holds no chain; run init first", d->path);
+		return ERR_SET(err, STORE_E_OPEN,
+			       "the data directory %s holds no chain; run init first", d->path);
 	if (fd < 0)
-		return ERR_SET(err, STORE_E_OPEN, "cannot open %s/" VERSION_NAME ": %s", d->path, strerror(errno));
+		return ERR_SET(err, STORE_E_OPEN, "cannot open %s/" VERSION_NAME ": %s", d->path,
+			       strerror(errno));
 	size = read(fd, text, sizeof(text));
 	close(fd);
 	return check_version(d, bytes_of(text, (size_t)MAX(size, (ssize_t)0)), genesis_hash, err);

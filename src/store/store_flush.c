@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/map.h"
 #include "codec/rlp.h"
 #include "store/store_internal.h"
 
@@ -49,7 +50,8 @@ static void take_node(void *ctx, const struct tree_location *at, struct bytes rl
 	}
 	index = map_put(&f->index, &print, NULL);
 	*index = f->count;
-	f->entries[f->count++] = (struct node_entry){ f->data.size, key.size, f->data.size + key.size, rlp.size };
+	f->entries[f->count++] = (struct node_entry){ f->data.size, key.size,
+						      f->data.size + key.size, rlp.size };
 	buf_append_bytes(&f->data, key_bytes(&key));
 	buf_append_bytes(&f->data, rlp);
 }
@@ -154,7 +156,8 @@ static int read_node(void *ctx, struct buf *out, const struct tree_location *at,
 	bool gone = false;
 
 	if (!find_taken(s, key_bytes(&key), out, &gone))
-		return store_read_failed(err, store_get_sure(s->kv, NULL, key_bytes(&key), out, err));
+		return store_read_failed(err,
+					 store_get_sure(s->kv, NULL, key_bytes(&key), out, err));
 	return gone ? ERR_SET(err, STATE_E_READ, "a trie node that was deleted is asked for") : OK;
 }
 

@@ -21,9 +21,11 @@ int store_genesis_build(const struct genesis *g, struct state_tree *tree, struct
 	return OK;
 }
 
-int store_genesis(const struct genesis *g, struct block *block, struct state_diff *diff, struct err *err)
+int store_genesis(const struct genesis *g, struct block *block, struct state_diff *diff,
+		  struct err *err)
 {
-	struct state_tree *tree = state_tree_new(&account_empty.storage_root, (struct tree_source){ 0 }, SIZE_MAX, 1);
+	struct state_tree *tree = state_tree_new(&account_empty.storage_root,
+						 (struct tree_source){ 0 }, SIZE_MAX, 1);
 	int code = store_genesis_build(g, tree, block, diff, err);
 
 	state_tree_free(tree);

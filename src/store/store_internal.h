@@ -9,6 +9,7 @@
  *   store_read     readers: blocks, transactions
  *   store_view     readers: states of the past
  *   store_record   values and records as bytes
+ *   store_history  a block's reverse difference as bytes
  */
 #ifndef WEFT_STORE_STORE_INTERNAL_H
 #define WEFT_STORE_STORE_INTERNAL_H
@@ -128,8 +129,9 @@ int store_read_failed(struct err *err, int code);
 /* A flat value at a snapshot (NULL: newest). `scratch` is reset. */
 int store_get_account(struct kv *kv, const struct kv_snapshot *at, struct buf *scratch,
 		      struct account *out, const struct addr *address, struct err *err);
-int store_get_slot(struct kv *kv, const struct kv_snapshot *at, struct buf *scratch, struct u256 *out,
-		   const struct addr *address, const struct hash *slot, struct err *err);
+int store_get_slot(struct kv *kv, const struct kv_snapshot *at, struct buf *scratch,
+		   struct u256 *out, const struct addr *address, const struct hash *slot,
+		   struct err *err);
 int store_get_code(struct kv *kv, const struct kv_snapshot *at, struct buf *out,
 		   const struct hash *code_hash, struct err *err);
 

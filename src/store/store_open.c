@@ -50,8 +50,9 @@ void store_close(struct store *s)
 /* --- genesis --- */
 
 /* Puts the genesis block, its state and its trie into an empty database. */
-static int install_genesis(struct store *s, const struct genesis *g, const struct store_options *options,
-			   struct hash *genesis_hash, struct err *err)
+static int install_genesis(struct store *s, const struct genesis *g,
+			   const struct store_options *options, struct hash *genesis_hash,
+			   struct err *err)
 {
 	struct block block = { 0 };
 	struct state_diff diff = { 0 };
@@ -59,8 +60,8 @@ static int install_genesis(struct store *s, const struct genesis *g, const struc
 	int code;
 
 	s->batch = kv_batch_new(s->kv);
-	s->tree = state_tree_new(&account_empty.storage_root, store_tree_source(s), options->tree_memory_max,
-				 options->seed);
+	s->tree = state_tree_new(&account_empty.storage_root, store_tree_source(s),
+				 options->tree_memory_max, options->seed);
 	code = store_genesis_build(g, s->tree, &block, &diff, err);
 	if (code != OK)
 		return code;
@@ -141,7 +142,8 @@ static int read_flushed(struct store *s, uint64_t *height, struct err *err)
 	if (code == OK) {
 		rlp_reader_init(&r, buf_bytes(&value));
 		if (rlp_read_u64(&r, height, err) != OK || rlp_reader_end(&r, err) != OK)
-			code = ERR_SET(err, STORE_E_CORRUPT, "the flush mark is broken; " STORE_ADVICE);
+			code = ERR_SET(err, STORE_E_CORRUPT,
+				       "the flush mark is broken; " STORE_ADVICE);
 	}
 	buf_clear(&value);
 	return code;
@@ -214,7 +216,8 @@ static int check_block(struct store *s, uint64_t height, struct hash *parent, ui
 		code = store_get_sure(s->kv, NULL, key_bytes(&by_hash), &place, err);
 	if (code == OK) {
 		*checksum = header_value_checksum(*checksum, buf_bytes(&value));
-		code = store_each_tx_value(s->kv, NULL, height, h.tx_count, sum_value, checksum, err);
+		code = store_each_tx_value(s->kv, NULL, height, h.tx_count, sum_value, checksum,
+					   err);
 	}
 	if (code != OK)
 		err_prefix(err, code, "block %" PRIu64, height);
@@ -289,8 +292,8 @@ static int load_flushed(struct store *s, const struct store_options *options, ui
 		code = store_get_header(s->kv, NULL, flushed, &h, err);
 	if (code != OK)
 		return code;
-	s->tree = state_tree_new(&h.header.state_root, store_tree_source(s), options->tree_memory_max,
-				 options->seed);
+	s->tree = state_tree_new(&h.header.state_root, store_tree_source(s),
+				 options->tree_memory_max, options->seed);
 	stored_header_clear(&h);
 	return OK;
 }
@@ -315,11 +318,13 @@ static int check_record(const struct store *s, const struct block *b, struct err
 
 	mmr_root(&s->range, &root);
 	if (b->header.height != s->applied_height + 1)
-		return damaged(err, b->header.height, "it stands at another block's place in the commit log");
+		return damaged(err, b->header.height,
+			       "it stands at another block's place in the commit log");
 	if (!hash_equal(&b->header.parent_hash, &s->applied_hash))
 		return damaged(err, b->header.height, "it does not follow the one before it");
 	if (!hash_equal(&b->commitments.history_root, &root))
-		return damaged(err, b->header.height, "its history root is not that of the chain before it");
+		return damaged(err, b->header.height,
+			       "its history root is not that of the chain before it");
 	return OK;
 }
 
@@ -337,7 +342,8 @@ static int replay_block(struct replay *r, struct commit_record *record, struct e
 	if (code != OK)
 		return code;
 	if (contradicts(&r->database, b) || contradicts(&r->noted, b))
-		return damaged(err, b->header.height, "database and commit log hold different ones");
+		return damaged(err, b->header.height,
+			       "database and commit log hold different ones");
 	code = state_tree_apply(r->s->tree, &record->diff, &root, err);
 	if (code != OK) {
 		err_prefix(err, code, "block %" PRIu64 ": state trie", b->header.height);
@@ -350,7 +356,8 @@ static int replay_block(struct replay *r, struct commit_record *record, struct e
 	return store_write_block(r->s, &record->b, err);
 }
 
-static int replay_record(void *ctx, uint64_t index, uint8_t kind, struct bytes payload, struct err *err)
+static int replay_record(void *ctx, uint64_t index, uint8_t kind, struct bytes payload,
+			 struct err *err)
 {
 	struct commit_record record;
 	struct replay *r = ctx;
@@ -378,10 +385,12 @@ static int log_error(int code, struct err *err)
 	return code;
 }
 
-static int replay_commits(struct store *s, struct replay *r, struct wal_report *found, struct err *err)
+static int replay_commits(struct store *s, struct replay *r, struct wal_report *found,
+			  struct err *err)
 {
-	int code = log_error(wal_open(&s->commit_log, store_dir_log(s->dir), COMMIT_LOG, false, replay_record, r,
-				      found, err), err);
+	int code = log_error(wal_open(&s->commit_log, store_dir_log(s->dir), COMMIT_LOG, false,
+				      replay_record, r, found, err),
+			     err);
 	uint64_t next;
 
 	if (code != OK)
@@ -395,7 +404,8 @@ static int replay_commits(struct store *s, struct replay *r, struct wal_report *
 	return OK;
 }
 
-static int collect_record(void *ctx, uint64_t index, uint8_t kind, struct bytes payload, struct err *err)
+static int collect_record(void *ctx, uint64_t index, uint8_t kind, struct bytes payload,
+			  struct err *err)
 {
 	struct buf *found = ctx;
 	uint8_t size[4];
@@ -411,8 +421,8 @@ static int collect_record(void *ctx, uint64_t index, uint8_t kind, struct bytes 
 static int open_consensus_log(struct store *s, struct store_report *report, struct err *err)
 {
 	struct wal_report found;
-	int code = wal_open(&s->consensus_log, store_dir_log(s->dir), CONSENSUS_LOG, false, collect_record,
-			    &s->consensus_found, &found, err);
+	int code = wal_open(&s->consensus_log, store_dir_log(s->dir), CONSENSUS_LOG, false,
+			    collect_record, &s->consensus_found, &found, err);
 
 	report->consensus_log_missing = code == STORE_E_NOT_FOUND;
 	if (code == STORE_E_NOT_FOUND)
@@ -465,7 +475,8 @@ static int load_tip(struct store *s, struct err *err)
 		return code;
 	mmr_root(&tip->history, &root);
 	if (!hash_equal(&root, &tip->commitments.history_root))
-		return damaged(err, s->applied_height, "its history root is not that of the chain before it");
+		return damaged(err, s->applied_height,
+			       "its history root is not that of the chain before it");
 	return OK;
 }
 
@@ -517,8 +528,8 @@ static int open_disk(struct store *s, const struct store_options *options, const
 	return code == OK ? open_consensus_log(s, report, err) : code;
 }
 
-static int open_memory(struct store *s, const struct store_options *options, const struct genesis *g,
-		       struct err *err)
+static int open_memory(struct store *s, const struct store_options *options,
+		       const struct genesis *g, struct err *err)
 {
 	struct hash genesis_hash;
 
@@ -536,7 +547,8 @@ int store_open(struct store **out, const struct store_options *options, const st
 	if (!report)
 		report = &unused;
 	*report = (struct store_report){ 0 };
-	code = options->dir ? open_disk(s, options, g, report, err) : open_memory(s, options, g, err);
+	code = options->dir ? open_disk(s, options, g, report, err)
+			    : open_memory(s, options, g, err);
 	if (code == OK)
 		code = load_tip(s, err);
 	if (code != OK) {

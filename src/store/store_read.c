@@ -50,8 +50,8 @@ int store_each_tx_value(struct kv *kv, const struct kv_snapshot *at, uint64_t he
 		if (kv_iter_next(iter, &key, &value) && bytes_equal(key, key_bytes(&expected)))
 			code = fn(ctx, (uint32_t)i, value, err);
 		else if ((code = kv_iter_error(iter, err)) == OK)
-			code = ERR_SET(err, STORE_E_CORRUPT, "block %" PRIu64 ": transaction %zu is missing",
-				       height, i);
+			code = ERR_SET(err, STORE_E_CORRUPT,
+				       "block %" PRIu64 ": transaction %zu is missing", height, i);
 	}
 	kv_iter_free(iter);
 	return code;
@@ -90,7 +90,8 @@ uint64_t store_reader_height(const struct store_reader *r)
 	return r->height;
 }
 
-int store_read_header(struct store_reader *r, uint64_t height, struct stored_header *out, struct err *err)
+int store_read_header(struct store_reader *r, uint64_t height, struct stored_header *out,
+		      struct err *err)
 {
 	if (height > r->height)
 		return ERR_SET(err, STORE_E_NOT_FOUND, "there is no block %" PRIu64 " yet", height);
@@ -98,23 +99,24 @@ int store_read_header(struct store_reader *r, uint64_t height, struct stored_hea
 }
 
 /* An index's value: where something stands. */
-static int find(struct store_reader *r, enum store_column column, const struct hash *hash, uint8_t *out,
-		size_t size, struct err *err)
+static int find(struct store_reader *r, enum store_column column, const struct hash *hash,
+		uint8_t *out, size_t size, struct err *err)
 {
 	struct store_key key = key_hash(column, hash);
 	struct buf value = { 0 };
 	int code = kv_get(r->kv, r->at, key_bytes(&key), &value, err);
 
 	if (code == OK && value.size != size)
-		code = ERR_SET(err, STORE_E_CORRUPT, "an index record of %zu bytes in column '%c'", value.size,
-			       (char)column);
+		code = ERR_SET(err, STORE_E_CORRUPT, "an index record of %zu bytes in column '%c'",
+			       value.size, (char)column);
 	if (code == OK)
 		memcpy(out, value.data, size);
 	buf_clear(&value);
 	return code;
 }
 
-int store_find_block(struct store_reader *r, const struct hash *hash, uint64_t *height, struct err *err)
+int store_find_block(struct store_reader *r, const struct hash *hash, uint64_t *height,
+		     struct err *err)
 {
 	uint8_t place[8];
 	int code = find(r, COLUMN_HEADER_HASH, hash, place, sizeof(place), err);
@@ -124,8 +126,8 @@ int store_find_block(struct store_reader *r, const struct hash *hash, uint64_t *
 	return code;
 }
 
-int store_find_tx(struct store_reader *r, const struct hash *hash, uint64_t *height, uint32_t *index,
-		  struct err *err)
+int store_find_tx(struct store_reader *r, const struct hash *hash, uint64_t *height,
+		  uint32_t *index, struct err *err)
 {
 	uint8_t place[12];
 	int code = find(r, COLUMN_TX_HASH, hash, place, sizeof(place), err);
@@ -165,13 +167,15 @@ static int each_value(void *ctx, uint32_t index, struct bytes value, struct err 
 	int code = tx_value_decode(&t, value, err);
 
 	if (code != OK)
-		return err_prefix(err, code, "block %" PRIu64 ", transaction %" PRIu32, each->height, index);
+		return err_prefix(err, code, "block %" PRIu64 ", transaction %" PRIu32,
+				  each->height, index);
 	code = each->fn(each->ctx, index, &t, err);
 	stored_tx_clear(&t);
 	return code;
 }
 
-int store_each_tx(struct store_reader *r, uint64_t height, store_tx_fn fn, void *ctx, struct err *err)
+int store_each_tx(struct store_reader *r, uint64_t height, store_tx_fn fn, void *ctx,
+		  struct err *err)
 {
 	struct each each = { fn, ctx, height };
 	struct stored_header header;
@@ -191,7 +195,8 @@ bool store_read_mmr(struct store_reader *r, uint64_t position, struct hash *out)
 	struct buf value = { 0 };
 	bool found;
 
-	found = kv_get(r->kv, r->at, key_bytes(&key), &value, NULL) == OK && value.size == sizeof(out->bytes);
+	found = kv_get(r->kv, r->at, key_bytes(&key), &value, NULL) == OK &&
+		value.size == sizeof(out->bytes);
 	if (found)
 		memcpy(out->bytes, value.data, sizeof(out->bytes));
 	buf_clear(&value);

@@ -49,7 +49,8 @@ int tip_decode(struct tip_record *out, struct bytes value, struct err *err)
 
 	if (open_value(&list, value, err) != OK || rlp_read_u64(&list, &out->height, err) != OK ||
 	    rlp_read_fixed(&list, out->hash.bytes, sizeof(out->hash.bytes), err) != OK ||
-	    rlp_read_u64(&list, &out->withdrawal_index, err) != OK || rlp_reader_end(&list, err) != OK)
+	    rlp_read_u64(&list, &out->withdrawal_index, err) != OK ||
+	    rlp_reader_end(&list, err) != OK)
 		return broken(err, "tip record");
 	return OK;
 }
@@ -156,10 +157,12 @@ static int withdrawals_decode(struct stored_header *out, struct rlp_reader *r, s
 	for (size_t i = 0; i < count; i++) {
 		struct withdrawal *w = &out->withdrawals[i];
 
-		if (rlp_read_list(&list, &item, err) != OK || rlp_read_u64(&item, &w->index, err) != OK ||
+		if (rlp_read_list(&list, &item, err) != OK ||
+		    rlp_read_u64(&item, &w->index, err) != OK ||
 		    rlp_read_u64(&item, &w->validator_index, err) != OK ||
 		    rlp_read_fixed(&item, w->address.bytes, sizeof(w->address.bytes), err) != OK ||
-		    rlp_read_u64(&item, &w->amount_gwei, err) != OK || rlp_reader_end(&item, err) != OK)
+		    rlp_read_u64(&item, &w->amount_gwei, err) != OK ||
+		    rlp_reader_end(&item, err) != OK)
 			return broken(err, "withdrawals");
 	}
 	return OK;
@@ -172,10 +175,13 @@ static int header_fields_decode(struct stored_header *out, struct bytes value, s
 	struct rlp_reader list;
 
 	if (open_value(&list, value, err) != OK || rlp_read_raw(&list, &header, err) != OK ||
-	    header_decode(&out->header, header, err) != OK || rlp_read_raw(&list, &commitments, err) != OK ||
+	    header_decode(&out->header, header, err) != OK ||
+	    rlp_read_raw(&list, &commitments, err) != OK ||
 	    commitments_decode(&out->commitments, commitments, err) != OK ||
-	    withdrawals_decode(out, &list, err) != OK || rlp_read_u64(&list, &tx_count, err) != OK ||
-	    rlp_read_u64(&list, &out->size, err) != OK || rlp_read_bytes(&list, &certificate, err) != OK ||
+	    withdrawals_decode(out, &list, err) != OK ||
+	    rlp_read_u64(&list, &tx_count, err) != OK ||
+	    rlp_read_u64(&list, &out->size, err) != OK ||
+	    rlp_read_bytes(&list, &certificate, err) != OK ||
 	    rlp_read_u64(&list, &checksum, err) != OK || rlp_reader_end(&list, err) != OK)
 		return broken(err, "header record");
 	if (tx_count > BLOCK_TX_COUNT_MAX || checksum > UINT32_MAX)
@@ -227,92 +233,6 @@ int slot_value_decode(struct u256 *out, struct bytes value, struct err *err)
 		return ERR_SET(err, STORE_E_CORRUPT, "broken slot of %zu bytes", value.size);
 	*out = u256_from_be(value);
 	return OK;
-}
-
-/* --- HISTORY --- */
-
-static void put_flat(struct buf *out, const struct account *a)
-{
-	uint8_t record[ACCOUNT_RLP_MAX];
-
-	if (account_equal(a, &account_empty))
-		rlp_put_bytes(out, bytes_of(NULL, 0));
-	else
-		rlp_put_bytes(out, bytes_of(record, account_encode_flat(record, a)));
-}
-
-void history_encode(struct buf *out, uint64_t time_ms, const struct state_diff *d)
-{
-	size_t value = rlp_list_open(out), list;
-
-	rlp_put_u64(out, time_ms);
-	list = rlp_list_open(out);
-	for (size_t i = 0; i < d->account_count; i++) {
-		rlp_put_addr(out, &d->accounts[i].address);
-		put_flat(out, &d->accounts[i].before);
-	}
-	rlp_list_close(out, list);
-	list = rlp_list_open(out);
-	for (size_t i = 0; i < d->slot_count; i++) {
-		rlp_put_addr(out, &d->slots[i].address);
-		rlp_put_hash(out, &d->slots[i].slot);
-		rlp_put_u256(out, &d->slots[i].before);
-	}
-	rlp_list_close(out, list);
-	rlp_list_close(out, value);
-}
-
-static int merge_accounts(struct map *accounts, struct rlp_reader *list, struct err *err)
-{
-	while (rlp_reader_more(list)) {
-		struct account account = account_empty;
-		struct addr address;
-		struct bytes flat;
-		bool added;
-		void *value;
-
-		if (rlp_read_fixed(list, address.bytes, sizeof(address.bytes), err) != OK ||
-		    rlp_read_bytes(list, &flat, err) != OK ||
-		    (flat.size && account_decode_flat(&account, flat, err) != OK))
-			return broken(err, "history record");
-		value = map_put(accounts, &address, &added);
-		if (added)
-			memcpy(value, &account, sizeof(account));
-	}
-	return OK;
-}
-
-static int merge_slots(struct map *slots, struct rlp_reader *list, struct err *err)
-{
-	while (rlp_reader_more(list)) {
-		struct slot_key key;
-		struct u256 number;
-		bool added;
-		void *value;
-
-		if (rlp_read_fixed(list, key.address.bytes, sizeof(key.address.bytes), err) != OK ||
-		    rlp_read_fixed(list, key.slot.bytes, sizeof(key.slot.bytes), err) != OK ||
-		    rlp_read_u256(list, &number, err) != OK)
-			return broken(err, "history record");
-		value = map_put(slots, &key, &added);
-		if (added)
-			memcpy(value, &number, sizeof(number));
-	}
-	return OK;
-}
-
-int history_merge(struct map *accounts, struct map *slots, struct bytes value, struct err *err)
-{
-	struct rlp_reader list, account_list, slot_list;
-	uint64_t time_ms;
-	int code;
-
-	if (open_value(&list, value, err) != OK || rlp_read_u64(&list, &time_ms, err) != OK ||
-	    rlp_read_list(&list, &account_list, err) != OK || rlp_read_list(&list, &slot_list, err) != OK ||
-	    rlp_reader_end(&list, err) != OK)
-		return broken(err, "history record");
-	code = merge_accounts(accounts, &account_list, err);
-	return code != OK ? code : merge_slots(slots, &slot_list, err);
 }
 
 /* --- the commit log's record --- */
@@ -383,7 +303,8 @@ static int commit_parts_decode(struct commit_record *out, struct rlp_reader *lis
 	if (rlp_read_u64(list, &height, err) != OK ||
 	    rlp_read_fixed(list, hash.bytes, sizeof(hash.bytes), err) != OK ||
 	    rlp_read_fixed(list, root.bytes, sizeof(root.bytes), err) != OK ||
-	    rlp_read_raw(list, &sealed, err) != OK || block_decode_sealed(&out->block, sealed, err) != OK ||
+	    rlp_read_raw(list, &sealed, err) != OK ||
+	    block_decode_sealed(&out->block, sealed, err) != OK ||
 	    rlp_read_bytes(list, &senders, err) != OK || rlp_read_list(list, &receipts, err) != OK)
 		return broken(err, "commit record");
 	if (senders.size != 20 * out->block.tx_count)
@@ -392,9 +313,10 @@ static int commit_parts_decode(struct commit_record *out, struct rlp_reader *lis
 		memcpy(out->block.txs[i]->sender.bytes, senders.data + 20 * i, 20);
 		out->block.txs[i]->has_sender = true;
 	}
-	if (receipts_decode(out, &receipts, err) != OK || rlp_read_bytes(list, &out->b.certificate, err) != OK ||
-	    rlp_read_raw(list, &diff, err) != OK || state_diff_decode(&out->diff, diff, err) != OK ||
-	    rlp_reader_end(list, err) != OK)
+	if (receipts_decode(out, &receipts, err) != OK ||
+	    rlp_read_bytes(list, &out->b.certificate, err) != OK ||
+	    rlp_read_raw(list, &diff, err) != OK ||
+	    state_diff_decode(&out->diff, diff, err) != OK || rlp_reader_end(list, err) != OK)
 		return broken(err, "commit record");
 	if (height != out->block.header.height || !hash_equal(&hash, &out->block.hash) ||
 	    !hash_equal(&root, &out->block.header.state_root))

@@ -6,7 +6,6 @@
 #ifndef WEFT_STORE_STORE_RECORD_H
 #define WEFT_STORE_STORE_RECORD_H
 
-#include "base/map.h"
 #include "store/store.h"
 
 /* --- META --- */
@@ -39,24 +38,35 @@ uint32_t header_value_checksum(uint32_t parent, struct bytes value);
 struct bytes slot_value_encode(uint8_t out[32], const struct u256 *value);
 int slot_value_decode(struct u256 *out, struct bytes value, struct err *err);
 
-/* --- HISTORY --- */
+/* --- HISTORY (store_history.c) --- */
 
-void history_encode(struct buf *out, uint64_t time_ms, const struct state_diff *d);
+void history_encode(struct buf *out, const struct state_diff *d);
 
 struct slot_key {
 	struct addr address;
 	struct hash slot;
 };
 
-/* Adds the values from before the block to `accounts` (struct addr → struct
- * account) and `slots` (struct slot_key → struct u256), where none is yet. */
-int history_merge(struct map *accounts, struct map *slots, struct bytes value, struct err *err);
+/* A HISTORY value, opened where it stands; borrows it. */
+struct history {
+	size_t account_count, slot_count;
+	const uint8_t *addresses, *slot_keys, *ends;
+	struct bytes values;
+};
+int history_open(struct history *out, struct bytes value, struct err *err);
+
+/* *found: the block changed it, and *out is what was before. By halving. */
+int history_find_account(const struct history *h, const struct addr *address, bool *found,
+			 struct account *out, struct err *err);
+int history_find_slot(const struct history *h, const struct slot_key *key, bool *found,
+		      struct u256 *out, struct err *err);
 
 /* --- the commit log's record --- */
 
 #define COMMIT_KIND_BLOCK 1
 
-/* rlp([height, hash, state root, sealed block, senders, [stored receipt, …], certificate, difference]) */
+/* rlp([height, hash, state root, sealed block, senders, [stored receipt, …], certificate,
+ * difference]) */
 void commit_encode(struct buf *out, const struct store_block *b);
 
 /* A record taken apart: `b` points to the rest. Borrows the certificate from the

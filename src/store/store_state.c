@@ -39,8 +39,9 @@ int store_get_account(struct kv *kv, const struct kv_snapshot *at, struct buf *s
 	return code != OK ? code : account_decode_flat(out, buf_bytes(scratch), err);
 }
 
-int store_get_slot(struct kv *kv, const struct kv_snapshot *at, struct buf *scratch, struct u256 *out,
-		   const struct addr *address, const struct hash *slot, struct err *err)
+int store_get_slot(struct kv *kv, const struct kv_snapshot *at, struct buf *scratch,
+		   struct u256 *out, const struct addr *address, const struct hash *slot,
+		   struct err *err)
 {
 	struct store_key key = key_slot(address, slot);
 	int code;
@@ -77,8 +78,8 @@ static void code_evicted(void *ctx, void *value)
 
 void store_state_init(struct store *s, const struct store_options *options)
 {
-	s->accounts = cache_new(sizeof(struct addr), sizeof(struct account), LIMIT_ACCOUNT_CACHE_COUNT,
-				options->seed, NULL, NULL);
+	s->accounts = cache_new(sizeof(struct addr), sizeof(struct account),
+				LIMIT_ACCOUNT_CACHE_COUNT, options->seed, NULL, NULL);
 	s->slots = cache_new(sizeof(struct slot_key), sizeof(struct u256), LIMIT_SLOT_CACHE_COUNT,
 			     options->seed, NULL, NULL);
 	s->codes = cache_new(sizeof(struct hash), sizeof(struct code_value), LIMIT_CODE_CACHE_COUNT,
@@ -93,7 +94,8 @@ void store_state_clear(struct store *s)
 	buf_clear(&s->read);
 }
 
-static int cached_account(void *ctx, struct account *out, const struct addr *address, struct err *err)
+static int cached_account(void *ctx, struct account *out, const struct addr *address,
+			  struct err *err)
 {
 	struct store *s = ctx;
 	struct account *found = cache_get(s->accounts, address);
@@ -113,8 +115,8 @@ static int cached_account(void *ctx, struct account *out, const struct addr *add
 	return OK;
 }
 
-static int cached_slot(void *ctx, struct u256 *out, const struct addr *address, const struct hash *slot,
-		       struct err *err)
+static int cached_slot(void *ctx, struct u256 *out, const struct addr *address,
+		       const struct hash *slot, struct err *err)
 {
 	struct slot_key key = { *address, *slot };
 	struct store *s = ctx;
@@ -135,7 +137,8 @@ static int cached_slot(void *ctx, struct u256 *out, const struct addr *address, 
 	return OK;
 }
 
-static void remember_code(struct store *s, const struct hash *code_hash, struct bytes code, uint64_t height)
+static void remember_code(struct store *s, const struct hash *code_hash, struct bytes code,
+			  uint64_t height)
 {
 	struct code_value *v;
 	bool added;
@@ -186,7 +189,8 @@ struct state_view store_state(struct store *s)
 void store_state_commit(struct store *s, uint64_t height, const struct state_diff *diff)
 {
 	for (size_t i = 0; i < diff->account_count; i++) {
-		struct account *a = cache_put(s->accounts, &diff->accounts[i].address, height, NULL);
+		struct account *a = cache_put(s->accounts, &diff->accounts[i].address, height,
+					      NULL);
 
 		*a = diff->accounts[i].after;
 	}

@@ -137,7 +137,7 @@ static void put_state(struct store *s, const struct store_block *b)
 	if (b->block->header.height == 0)
 		return; /* there is no state before genesis */
 	buf_reset(&s->value);
-	history_encode(&s->value, b->block->commitments.time_ms, b->diff);
+	history_encode(&s->value, b->diff);
 	put(s, &history, buf_bytes(&s->value));
 }
 
@@ -178,8 +178,8 @@ static int first_history_ms(struct store *s, uint64_t first, uint64_t *time_ms, 
 
 /* Deletes history that is older than what is kept; some a block, so that no
  * batch grows large. */
-static int prune_history(struct store *s, const struct block *b, uint64_t *first, uint64_t *first_ms,
-			 struct err *err)
+static int prune_history(struct store *s, const struct block *b, uint64_t *first,
+			 uint64_t *first_ms, struct err *err)
 {
 	uint64_t now_ms = b->commitments.time_ms;
 
@@ -249,7 +249,8 @@ int store_consensus_append(struct store *s, uint8_t kind, struct bytes payload, 
 	if (!s->dir)
 		return OK;
 	if (!s->consensus_log)
-		return ERR_SET(err, STORE_E_CORRUPT, "the consensus log is missing: nothing may be signed");
+		return ERR_SET(err, STORE_E_CORRUPT,
+			       "the consensus log is missing: nothing may be signed");
 	code = wal_append(s->consensus_log, kind, &payload, 1, NULL, err);
 	store_count_logs(s);
 	return code;
@@ -261,7 +262,8 @@ void store_consensus_sync(struct store *s)
 		wal_sync(s->consensus_log);
 }
 
-int store_consensus_trim(struct store *s, uint8_t kind, struct bytes newest_sign_record, struct err *err)
+int store_consensus_trim(struct store *s, uint8_t kind, struct bytes newest_sign_record,
+			 struct err *err)
 {
 	uint64_t index;
 	int code;

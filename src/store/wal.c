@@ -46,12 +46,14 @@ void segment_file_name(char out[SEGMENT_NAME_MAX], const struct wal *w, uint64_t
 /* --- the directory --- */
 
 /* True if `file` is this log's segment; with `suffix` ".tmp", one half made. */
-static bool parse_name(const struct wal *w, const char *file, const char *suffix, uint64_t *first_index)
+static bool parse_name(const struct wal *w, const char *file, const char *suffix,
+		       uint64_t *first_index)
 {
 	size_t size = strlen(w->name);
 	char *end;
 
-	if (strncmp(file, w->name, size) != 0 || file[size] != '-' || strlen(file) != size + 1 + 16 + 4)
+	if (strncmp(file, w->name, size) != 0 || file[size] != '-' ||
+	    strlen(file) != size + 1 + 16 + 4)
 		return false;
 	*first_index = strtoull(file + size + 1, &end, 16);
 	return end == file + size + 1 + 16 && strcmp(end, suffix) == 0;
@@ -59,7 +61,8 @@ static bool parse_name(const struct wal *w, const char *file, const char *suffix
 
 static int compare_segments(const void *a, const void *b)
 {
-	uint64_t x = ((const struct segment *)a)->first_index, y = ((const struct segment *)b)->first_index;
+	uint64_t x = ((const struct segment *)a)->first_index,
+		 y = ((const struct segment *)b)->first_index;
 
 	return (x > y) - (x < y);
 }
@@ -81,7 +84,8 @@ static int list_segments(struct wal *w, struct err *err)
 	if (!dir) {
 		if (fd >= 0)
 			close(fd);
-		return ERR_SET(err, STORE_E_OPEN, "cannot list the log's directory: %s", strerror(errno));
+		return ERR_SET(err, STORE_E_OPEN, "cannot list the log's directory: %s",
+			       strerror(errno));
 	}
 	while ((entry = readdir(dir))) {
 		if (parse_name(w, entry->d_name, ".log", &first_index))
@@ -103,15 +107,16 @@ static bool is_full(int error)
 static void sync_or_die(const struct wal *w, int fd)
 {
 	if (fdatasync(fd) != 0)
-		fatal("cannot sync the %s log: %s; what was written may be lost: check the disk, then restart",
+		fatal("cannot sync the %s log: %s; what was written may be lost: check the disk, "
+		      "then restart",
 		      w->name, strerror(errno));
 }
 
 static void sync_directory(const struct wal *w)
 {
 	if (fsync(w->dir_fd) != 0)
-		fatal("cannot sync the directory of the %s log: %s; check the disk, then restart", w->name,
-		      strerror(errno));
+		fatal("cannot sync the directory of the %s log: %s; check the disk, then restart",
+		      w->name, strerror(errno));
 }
 
 /* Makes the segment whose first record is w->next_index under another name first,
@@ -126,7 +131,8 @@ static int start_segment(struct wal *w, struct err *err)
 	segment_file_name(temporary, w, w->next_index);
 	memcpy(temporary + strlen(temporary) - 4, ".tmp", 4);
 	segment_header_encode(header, w->next_index, w->chain);
-	fd = openat(w->dir_fd, temporary, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	fd = openat(w->dir_fd, temporary, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC,
+		    0644);
 	if (fd < 0)
 		goto fail;
 	errno = ENOSPC; /* what a short write means */
@@ -147,8 +153,8 @@ fail:
 		close(fd);
 		unlinkat(w->dir_fd, temporary, 0);
 	}
-	return ERR_SET(err, STORE_E_WRITE, "cannot start log segment %s: %s; make room on the disk", name,
-		       strerror(error));
+	return ERR_SET(err, STORE_E_WRITE, "cannot start log segment %s: %s; make room on the disk",
+		       name, strerror(error));
 }
 
 static struct segment *newest(struct wal *w)
@@ -165,7 +171,8 @@ static int open_newest(struct wal *w, struct err *err)
 	segment_file_name(name, w, newest(w)->first_index);
 	w->fd = openat(w->dir_fd, name, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (w->fd < 0)
-		return ERR_SET(err, STORE_E_OPEN, "cannot open %s for writing: %s", name, strerror(errno));
+		return ERR_SET(err, STORE_E_OPEN, "cannot open %s for writing: %s", name,
+			       strerror(errno));
 	if (ftruncate(w->fd, (off_t)newest(w)->size) != 0)
 		fatal("cannot cut the torn tail off %s: %s", name, strerror(errno));
 	wal_sync(w);
@@ -194,7 +201,8 @@ int wal_open(struct wal **out, const char *dir, const char *name, bool create, w
 	if (code == OK && create && w->segment_count)
 		code = ERR_SET(err, STORE_E_EXISTS, "%s holds a %s log already", dir, name);
 	else if (code == OK && !create && !w->segment_count)
-		code = ERR_SET(err, STORE_E_NOT_FOUND, "%s holds no segment of the %s log", dir, name);
+		code = ERR_SET(err, STORE_E_NOT_FOUND, "%s holds no segment of the %s log", dir,
+			       name);
 	if (code == OK && create) {
 		w->next_index = w->synced_index = 1;
 		code = start_segment(w, err);
@@ -261,7 +269,9 @@ static struct iovec iovec_of(struct bytes b)
 int wal_append(struct wal *w, uint8_t kind, const struct bytes parts[], size_t part_count,
 	       uint64_t *index, struct err *err)
 {
-	struct record_header h = { .index = w->next_index, .synced = w->synced_index, .kind = kind };
+	struct record_header h = { .index = w->next_index,
+				   .synced = w->synced_index,
+				   .kind = kind };
 	uint8_t header[RECORD_HEADER_SIZE], trailer[4];
 	struct iovec v[WAL_PART_MAX + 2];
 	uint64_t size = 0;
@@ -272,8 +282,9 @@ int wal_append(struct wal *w, uint8_t kind, const struct bytes parts[], size_t p
 	for (size_t i = 0; i < part_count; i++)
 		size += parts[i].size;
 	if (size > WAL_RECORD_MAX)
-		return ERR_SET(err, STORE_E_WRITE, "a log record of %" PRIu64 " bytes is above the limit of %u",
-			       size, WAL_RECORD_MAX);
+		return ERR_SET(err, STORE_E_WRITE,
+			       "a log record of %" PRIu64 " bytes is above the limit of %u", size,
+			       WAL_RECORD_MAX);
 	h.length = (uint32_t)size;
 	record_header_encode(header, &h);
 	v[0] = iovec_of(bytes_of(header, sizeof(header)));
@@ -287,12 +298,14 @@ int wal_append(struct wal *w, uint8_t kind, const struct bytes parts[], size_t p
 	error = write_all(w->fd, v, (int)part_count + 2);
 	if (error) {
 		if (!is_full(error))
-			fatal("cannot write to the %s log: %s; check the disk, then restart", w->name,
-			      strerror(error));
+			fatal("cannot write to the %s log: %s; check the disk, then restart",
+			      w->name, strerror(error));
 		if (ftruncate(w->fd, (off_t)newest(w)->size) != 0)
-			fatal("cannot take half a record back from the full %s log: %s; make room, then restart",
+			fatal("cannot take half a record back from the full %s log: %s; make room, "
+			      "then restart",
 			      w->name, strerror(errno));
-		return ERR_SET(err, STORE_E_WRITE, "no room for the %s log: %s; make room on the disk", w->name,
+		return ERR_SET(err, STORE_E_WRITE,
+			       "no room for the %s log: %s; make room on the disk", w->name,
 			       strerror(error));
 	}
 	newest(w)->size += size + RECORD_OVERHEAD;

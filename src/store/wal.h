@@ -2,7 +2,8 @@
  * wal - an append-only log of records, in numbered segment files.
  *
  *   segment   name-<first index, 16 hex digits>.log
- *             header: magic (8), version (4), first index (8), chain value before it (4), crc32c (4)
+ *             header: magic (8), version (4), first index (8), chain value before it (4),
+ *             crc32c (4)
  *   record    length (4) ‖ index (8) ‖ synced (8) ‖ kind (1) ‖ payload ‖ crc32c (4), little-endian
  *
  * Each record's CRC starts from the one before it, over the ends of segments
@@ -31,7 +32,8 @@
 struct wal;
 
 /* Called for each record on opening, in order. Not OK stops with that code. */
-typedef int (*wal_replay_fn)(void *ctx, uint64_t index, uint8_t kind, struct bytes payload, struct err *err);
+typedef int (*wal_replay_fn)(void *ctx, uint64_t index, uint8_t kind, struct bytes payload,
+			     struct err *err);
 
 /* What opening found. */
 struct wal_report {

@@ -49,6 +49,7 @@ void segment_file_name(char out[SEGMENT_NAME_MAX], const struct wal *w, uint64_t
 /* Reads all segments in w->segments, whose first_index are known and rising,
  * gives their records to `replay`, sets sizes, next_index and chain, and cuts a
  * torn tail off. (wal_read.c) */
-int wal_read(struct wal *w, wal_replay_fn replay, void *ctx, struct wal_report *report, struct err *err);
+int wal_read(struct wal *w, wal_replay_fn replay, void *ctx, struct wal_report *report,
+	     struct err *err);
 
 #endif

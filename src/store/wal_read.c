@@ -28,7 +28,8 @@ struct reader {
 
 static int corrupt(const struct reader *r, struct err *err, const char *what)
 {
-	return ERR_SET(err, STORE_E_CORRUPT, "%s at byte %" PRIu64 ": %s; " STORE_ADVICE, r->file, r->at, what);
+	return ERR_SET(err, STORE_E_CORRUPT, "%s at byte %" PRIu64 ": %s; " STORE_ADVICE, r->file,
+		       r->at, what);
 }
 
 /* Reads exactly `size` bytes; the file is known to be long enough. */
@@ -70,8 +71,10 @@ static int read_record(struct reader *r, struct record_header *h, uint32_t *crc,
 	code = read_at(r, r->at + RECORD_HEADER_SIZE, body, h->length + 4, err);
 	if (code != OK)
 		return code;
-	*crc = crc32c(crc32c(r->w->chain, bytes_of(header, sizeof(header))), bytes_of(body, h->length));
-	*valid = *crc == load_le32(body + h->length) && h->index == r->w->next_index && h->synced <= h->index;
+	*crc = crc32c(r->w->chain, bytes_of(header, sizeof(header)));
+	*crc = crc32c(*crc, bytes_of(body, h->length));
+	*valid = *crc == load_le32(body + h->length) && h->index == r->w->next_index &&
+		 h->synced <= h->index;
 	r->payload.size -= 4;
 	return OK;
 }
@@ -87,7 +90,8 @@ static bool is_witness(struct bytes tail, size_t at, uint64_t broken, uint32_t b
 	uint32_t crc;
 
 	record_header_decode(&h, p);
-	if (h.synced <= broken || h.index < h.synced || h.index - broken > tail.size || h.length > room)
+	if (h.synced <= broken || h.index < h.synced || h.index - broken > tail.size ||
+	    h.length > room)
 		return false;
 	covered = bytes_of(p, RECORD_HEADER_SIZE + h.length);
 	crc = load_le32(p + covered.size);
@@ -195,7 +199,8 @@ static int read_segment(struct reader *r, size_t i, wal_replay_fn replay, void *
 	return code;
 }
 
-int wal_read(struct wal *w, wal_replay_fn replay, void *ctx, struct wal_report *report, struct err *err)
+int wal_read(struct wal *w, wal_replay_fn replay, void *ctx, struct wal_report *report,
+	     struct err *err)
 {
 	struct reader r = { .w = w };
 	int code = OK;

@@ -60,8 +60,8 @@ Test(genesis, parse_reads_every_member)
 	struct addr recipient = addr_from_hex("00000000000000000000000000000000000000ff");
 	struct addr first = addr_from_hex("0000000000000000000000000000000000000123");
 
-	accept(&g, "{\"config\":{\"chainId\":7,\"homesteadBlock\":0,\"pragueTime\":0,\"ethash\":{}},"
-	       "\"nonce\":\"0x0\",\"extraData\":\"0x11\",\"timestamp\":\"0x65\",\"gasLimit\":\"0x989680\","
+	accept(&g, "{\"config\":{\"chainId\":7,\"homesteadBlock\":0,\"daoForkBlock\":null,\"pragueTime\":0,\"ethash\":{}},"
+	       "\"nonce\":\"0x0\",\"number\":\"0x0\",\"extraData\":\"0x11\",\"timestamp\":\"0x65\",\"gasLimit\":\"0x989680\","
 	       "\"baseFeePerGas\":\"2000000000\",\"difficulty\":\"0x1\","
 	       "\"alloc\":{"
 	       "\"f39fd6e51aad88f6f4ce6ab8827279cfffb92266\":{\"balance\":\"0x00de0b6b3a7640000\"},"
@@ -179,6 +179,9 @@ Test(genesis, parse_refuses_forks_that_are_not_from_the_start)
 	REFUSE_CONFIG("{\"chainId\":1,\"osakaTime\":0,\"londonBlock\":1}", "config.londonBlock is 1");
 	REFUSE_CONFIG("{\"chainId\":1,\"osakaTime\":0,\"amsterdamTime\":0}", "config.amsterdamTime");
 	REFUSE_CONFIG("{\"chainId\":1,\"osakaTime\":\"soon\"}", "fork times");
+	REFUSE_CONFIG("{\"chainId\":1,\"osakaTime\":0,\"osakatime\":5}", "config.osakatime names a fork");
+	REFUSE_CONFIG("{\"chainId\":1,\"osakaTime\":0,\"moonBlock\":0}", "config.moonBlock names a fork");
+	REFUSE_CONFIG("{\"chainId\":1,\"osakaTime\":0,\"bpo1Time\":9}", "config.bpo1Time is 9");
 	accept_and_clear(GENESIS("{\"chainId\":1,\"osakaTime\":0,\"amsterdamTime\":null}", WEFT, "{}",
 				 ""));
 }
@@ -187,6 +190,9 @@ Test(genesis, parse_refuses_forks_that_are_not_from_the_start)
 
 Test(genesis, parse_refuses_gas_limits_out_of_range)
 {
+	REFUSE_REST(",\"gaslimit\":5000000", "the file has an unknown member \"gaslimit\"");
+	REFUSE_REST(",\"allocs\":{}", "the file has an unknown member \"allocs\"");
+	REFUSE_REST(",\"number\":\"0x5\"", "number must be a number from 0 to 0");
 	REFUSE_REST(",\"gasLimit\":4999999", "gasLimit must be a number from 5000000");
 	REFUSE_REST(",\"gasLimit\":\"0x4000000000001\"", "gasLimit");
 	accept_and_clear(GENESIS(CONFIG, WEFT, "{}", ",\"gasLimit\":5000000"));

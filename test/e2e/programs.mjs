@@ -102,6 +102,14 @@ function initCases(state) {
 		}],
 		["init refuses a directory that has a chain", () =>
 			weftd(["init", "--datadir", chainDir, "--new-validator", state.validator], 3, /has a chain already/)],
+		["init goes on where another was cut off", async () => {
+			const dir = fresh("cut-off");
+			await weftd(["init", "--datadir", dir, "--new-validator", state.validator], 0);
+			for (const name of ["VERSION", "chain", "log"])
+				fs.rmSync(path.join(dir, name), { recursive: true });
+			await weftd(["init", "--datadir", dir, "--new-validator", state.rich], 3, /says something else/);
+			await weftd(["init", "--datadir", dir, "--genesis", path.join(dir, "genesis.json")], 0);
+		}],
 		["init needs a validator", () => weftd(["init", "--datadir", fresh("empty")], 2, /--new-validator/)],
 		["init refuses a validator given twice", () =>
 			weftd(["init", "--datadir", fresh("twice"), "--new-validator", state.validator,

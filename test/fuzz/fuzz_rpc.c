@@ -60,8 +60,8 @@ static const char *const words[] = {
 	"\"0x00000000000000000000000000000000000000000000000000000000000000ff\"", "[0,50,100]",
 	"[\"0x1\",\"0x2\"]", "{\"blockNumber\":\"0x1\"}",
 	"{\"to\":\"0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0\",\"data\":\"0xff08c379a0\"}",
-	"{\"from\":\"0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0\","
-	"\"value\":\"0x1\",\"gas\":\"0x5208\"}",
+	("{\"from\":\"0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0\","
+	 "\"value\":\"0x1\",\"gas\":\"0x5208\"}"),
 	"{\"input\":\"0xfe\",\"maxFeePerGas\":\"0x1\",\"accessList\":[{\"address\":\"0x\"}]}",
 };
 

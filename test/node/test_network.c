@@ -33,7 +33,7 @@ struct site {
 	struct node_head *head;
 	struct node_reader reader;
 	struct p2p_static statics[NODE_MAX];
-	char endpoints[NODE_MAX][8];
+	char endpoints[NODE_MAX][24];
 	uint64_t wake_ms, wake_peers_ms;
 	struct node_job *jobs[JOB_MAX];
 	size_t job_count;
@@ -50,7 +50,8 @@ struct pipe {
 };
 
 struct link {
-	bool is_open;
+	bool is_open, is_told;       /* its ends know of it */
+	size_t dial;
 	size_t ends[2];              /* sites; 0 dialled */
 	bool told_closed[2];
 	struct pipe to[2];
@@ -143,47 +144,31 @@ static void peer_close(void *ctx, uint64_t handle)
 	l->told_closed[(handle - 1) % 2] = true;
 }
 
+/* Answered later, as a socket would. */
 static void peer_connect(void *ctx, size_t dial, const char *endpoint)
 {
 	struct site *s = ctx;
 	struct network *net = s->net;
-	struct p2p_event event = { .kind = P2P_EVENT_CONNECTED };
 	size_t to = (size_t)(endpoint[1] - '0');
-	struct link *l;
 
-	if (!net->sites[to].is_up || net->is_cut[to] || net->is_cut[s->index]) {
-		/* Answered later, as a socket would. */
-		l = NULL;
-	} else {
-		cr_assert_lt(net->link_count, LINK_MAX);
-		l = &net->links[net->link_count];
-	}
-	(void)dial;
-	(void)event;
-	if (!l) {
-		s->wake_peers_ms = MIN(s->wake_peers_ms, net->now_ms);
-		net->links[net->link_count] = (struct link){ .ends = { s->index, to } };
-		net->links[net->link_count].to[0].taken = dial;
-		net->links[net->link_count].to[0].is_closed = true;
-		net->link_count++;
-		return;
-	}
-	*l = (struct link){ .is_open = true, .ends = { s->index, to } };
-	l->to[0].taken = dial; /* until both ends are told */
-	net->link_count++;
+	cr_assert_lt(net->link_count, LINK_MAX);
+	net->links[net->link_count++] = (struct link){
+		.is_open = net->sites[to].is_up && !net->is_cut[to] && !net->is_cut[s->index],
+		.ends = { s->index, to },
+		.dial = dial,
+	};
 }
 
 static void tell_connected(struct network *net, size_t index)
 {
 	struct link *l = &net->links[index];
-	size_t dial = l->to[0].taken;
 	struct hash exporter = { { (uint8_t)index, (uint8_t)(index >> 8), 0x77 } };
 
-	l->to[0].taken = 0;
+	l->is_told = true;
 	if (!l->is_open) {
 		struct p2p_event failed = { .kind = P2P_EVENT_CONNECT_FAILED };
 
-		failed.connect_failed = dial;
+		failed.connect_failed = l->dial;
 		if (net->sites[l->ends[0]].is_up)
 			node_on_peer(net->sites[l->ends[0]].node, &failed);
 		return;
@@ -192,7 +177,7 @@ static void tell_connected(struct network *net, size_t index)
 		struct p2p_event event = { .kind = P2P_EVENT_CONNECTED, .handle = handle_of(index, end) };
 
 		event.connected.is_outbound = end == 0;
-		event.connected.dial = end == 0 ? dial : 0;
+		event.connected.dial = end == 0 ? l->dial : 0;
 		event.connected.exporter = exporter;
 		event.connected.ip.bytes[15] = 1;
 		if (net->sites[l->ends[end]].is_up)
@@ -229,7 +214,7 @@ static void site_open(struct site *s, bool is_validator)
 	};
 	struct node_config config = {
 		.genesis = &net->genesis, .ecc = net->ecc, .is_validator = is_validator, .validator_key = s->key,
-		.pool = { 5000, 8 * MIB, 1000, 100, net->genesis.params.base_fee_floor },
+		.pool = { 5000, 8 * MIB, 1000, 1000, net->genesis.params.base_fee_floor },
 		.p2p = &p2p, .seed = 1,
 	};
 	struct store_report report;
@@ -360,7 +345,7 @@ static bool run_pipe(struct network *net, size_t index, size_t end)
 	struct pipe *p = &l->to[end];
 	struct p2p_event event = { .kind = P2P_EVENT_BYTES, .handle = handle_of(index, end) };
 	struct buf piece = { 0 };
-	size_t size = p->data.size - p->taken;
+	size_t size = p->data.size - p->taken, piece_max;
 
 	if (!s->is_up || net->is_cut[s->index] || net->is_cut[from->index])
 		return false;
@@ -372,7 +357,8 @@ static bool run_pipe(struct network *net, size_t index, size_t end)
 		node_on_peer(s->node, &event);
 		return true;
 	}
-	size = MIN(size, 1 + rng_below(&net->rng, LIMIT_P2P_READ_SIZE));
+	piece_max = 1 + rng_below(&net->rng, LIMIT_P2P_READ_SIZE);
+	size = MIN(size, piece_max);
 	buf_append(&piece, p->data.data + p->taken, size);
 	p->taken += size;
 	event.bytes = buf_bytes(&piece);
@@ -388,18 +374,17 @@ static bool run_pipe(struct network *net, size_t index, size_t end)
 
 static bool run_once(struct network *net)
 {
-	static size_t told; /* links whose ends know of them; of the network in use */
 	bool has_run = false;
 
-	if (net->link_count == 0)
-		told = 0;
-	for (; told < net->link_count; told++) {
-		tell_connected(net, told);
-		has_run = true;
+	for (size_t i = 0; i < net->link_count; i++) {
+		if (!net->links[i].is_told) {
+			tell_connected(net, i);
+			has_run = true;
+		} else if (net->links[i].is_open) {
+			has_run |= run_pipe(net, i, 0);
+			has_run |= run_pipe(net, i, 1);
+		}
 	}
-	for (size_t i = 0; i < net->link_count; i++)
-		if (net->links[i].is_open)
-			has_run |= run_pipe(net, i, 0) | run_pipe(net, i, 1);
 	for (size_t i = 0; i < net->count; i++) {
 		struct site *s = &net->sites[i];
 

@@ -56,7 +56,8 @@ static void set_inode(struct model *m, uint64_t ino, bool is_dir, uint64_t size)
 	struct model_inode *i = model_inode(m, ino);
 
 	if (!i) {
-		m->inodes = grown(m->inodes, m->inode_count, &m->inode_capacity, sizeof(m->inodes[0]));
+		m->inodes = grown(m->inodes, m->inode_count, &m->inode_capacity,
+				  sizeof(m->inodes[0]));
 		i = &m->inodes[m->inode_count++];
 	}
 	*i = (struct model_inode){ .ino = ino, .is_dir = is_dir, .size = size };
@@ -86,11 +87,13 @@ bool model_apply(struct model *m, const char *line)
 		set_inode(m, ino, false, n);
 	} else if (sscanf(line, "A %" SCNu64 " %127s %" SCNu64, &op.dir, op.name, &op.ino) == 3) {
 		add_op(m, &op);
-	} else if (sscanf(line, "R %" SCNu64 " %127s %127s %" SCNu64, &op.dir, op.old, op.name, &op.ino) == 4) {
+	} else if (sscanf(line, "R %" SCNu64 " %127s %127s %" SCNu64, &op.dir, op.old, op.name,
+			  &op.ino) == 4) {
 		add_op(m, &op);
 	} else if (sscanf(line, "D %" SCNu64 " %" SCNu64, &ino, &n) == 2) {
 		model_dir(m, ino)->durable_count = n;
-	} else if (sscanf(line, "S %" SCNu64 " %" SCNu64, &ino, &n) == 2 && (i = model_inode(m, ino))) {
+	} else if (sscanf(line, "S %" SCNu64 " %" SCNu64, &ino, &n) == 2 &&
+		   (i = model_inode(m, ino))) {
 		i->size = n;
 		i->copied = false;
 	} else if (sscanf(line, "T %" SCNu64, &ino) == 1 && (i = model_inode(m, ino))) {

@@ -50,7 +50,8 @@ static _Noreturn void die(const char *what, const char *about)
 	exit(1);
 }
 
-static void path_of(char out[PATH_SIZE], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void path_of(char out[PATH_SIZE], const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static void path_of(char out[PATH_SIZE], const char *format, ...)
 {
@@ -242,15 +243,18 @@ int main(int argc, char **argv)
 
 	roll.hole = strcmp(mode, "hole") == 0;
 	roll.tear = roll.hole || strcmp(mode, "tear") == 0;
-	if (argc < 3 || argc > 5 || (roll.tear ? argc != 5 : argc == 5 || strcmp(mode, "drop") != 0)) {
-		fprintf(stderr, "usage: shim-rollback JOURNAL DIR [drop | tear SEED | hole SEED]\n");
+	if (argc < 3 || argc > 5 ||
+	    (roll.tear ? argc != 5 : argc == 5 || strcmp(mode, "drop") != 0)) {
+		fprintf(stderr,
+			"usage: shim-rollback JOURNAL DIR [drop | tear SEED | hole SEED]\n");
 		return 2;
 	}
 	roll.journal = argv[1];
 	roll.dir = argv[2];
 	rng_init(&roll.rng, argc == 5 ? strtoull(argv[4], NULL, 10) : 0);
 	load_journal();
-	if (nftw(roll.dir, add_found, 16, FTW_PHYS) != 0 || nftw(roll.journal, add_found, 16, FTW_PHYS) != 0)
+	if (nftw(roll.dir, add_found, 16, FTW_PHYS) != 0 ||
+	    nftw(roll.journal, add_found, 16, FTW_PHYS) != 0)
 		die("cannot walk", roll.dir);
 	path_of(staging, "%s.rollback", roll.dir);
 	if (mkdir(staging, 0755) != 0)

@@ -169,7 +169,8 @@ static void reconcile(int dir_fd, uint64_t dir_ino)
 		const struct model_op *op = &shim.model.ops[i];
 		struct stat st;
 
-		if (op->dir == dir_ino && model_lookup(&shim.model, dir_ino, op->name, UINT64_MAX) != 0 &&
+		if (op->dir == dir_ino &&
+		    model_lookup(&shim.model, dir_ino, op->name, UINT64_MAX) != 0 &&
 		    fstatat(dir_fd, op->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 			note("A %" PRIu64 " %s 0\n", dir_ino, op->name);
 	}
@@ -181,7 +182,8 @@ static void note_beginning(int dir_fd, uint64_t root)
 	note_new(root, true);
 	reconcile(dir_fd, root);
 	for (size_t i = 0; i < shim.model.dir_count; i++)
-		note("D %" PRIu64 " %" PRIu64 "\n", shim.model.dirs[i].ino, shim.model.dirs[i].op_count);
+		note("D %" PRIu64 " %" PRIu64 "\n", shim.model.dirs[i].ino,
+		     shim.model.dirs[i].op_count);
 }
 
 /* Sizes of the files below a directory, for a journal's beginning. */
@@ -200,12 +202,14 @@ static void note_sizes(int dir_fd)
 		    fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 			continue;
 		if (S_ISDIR(st.st_mode)) {
-			int below = real.openat(dir_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			int below = real.openat(dir_fd, entry->d_name,
+						O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 			note_sizes(below);
 			close(below);
 		} else {
-			note("S %" PRIu64 " %" PRIu64 "\n", (uint64_t)st.st_ino, (uint64_t)st.st_size);
+			note("S %" PRIu64 " %" PRIu64 "\n", (uint64_t)st.st_ino,
+			     (uint64_t)st.st_size);
 		}
 	}
 	closedir(dir);
@@ -232,8 +236,9 @@ static void open_journal(int dir_fd, uint64_t root)
 	snprintf(path, sizeof(path), "%s/journal", shim.journal);
 	snprintf(temporary, sizeof(temporary), "%s.tmp", path);
 	fresh = access(path, F_OK) != 0;
-	shim.journal_fd = real.openat(AT_FDCWD, fresh ? temporary : path,
-				      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | (fresh ? O_TRUNC : 0), 0644);
+	shim.journal_fd = real.openat(
+		AT_FDCWD, fresh ? temporary : path,
+		O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | (fresh ? O_TRUNC : 0), 0644);
 	if (shim.journal_fd < 0)
 		die("cannot open the journal", path);
 	if (fresh) {
@@ -316,7 +321,8 @@ static void find_place(struct place *p, int dir_fd, const char *path)
 	slash = strrchr(whole, '/');
 	base = slash ? slash + 1 : whole;
 	if (slash)
-		snprintf(parent, sizeof(parent), "%.*s", slash == whole ? 1 : (int)(slash - whole), whole);
+		snprintf(parent, sizeof(parent), "%.*s", slash == whole ? 1 : (int)(slash - whole),
+			 whole);
 	if (shim.on && fstatat(dir_fd, parent, &st, 0) == 0 && st.st_dev == shim.device &&
 	    (i = model_inode(&shim.model, st.st_ino)) && i->is_dir) {
 		if (!*base || strlen(base) >= MODEL_NAME_MAX || strpbrk(base, " \t\n"))
@@ -424,7 +430,8 @@ static void keep_file(int dir_fd, const char *path, uint64_t ino)
 
 static void before_open(const struct place *p, int dir_fd, const char *path, int flags)
 {
-	struct model_inode *i = p->watched && p->exists ? model_inode(&shim.model, p->st.st_ino) : NULL;
+	struct model_inode *i = p->watched && p->exists ? model_inode(&shim.model, p->st.st_ino)
+							: NULL;
 
 	if (!i || i->is_dir || !(flags & O_TRUNC) || (flags & O_ACCMODE) == O_RDONLY)
 		return;
@@ -443,11 +450,13 @@ static void after_open(const struct place *p, int fd)
 	struct stat st;
 	int error = errno;
 
-	if (fd >= 0 && p->watched && fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+	if (fd >= 0 && p->watched && fstat(fd, &st) == 0 &&
+	    (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
 		if (!p->exists || !model_inode(&shim.model, st.st_ino))
 			note_new(st.st_ino, S_ISDIR(st.st_mode));
 		if (model_lookup(&shim.model, p->dir, p->name, UINT64_MAX) != st.st_ino)
-			note("A %" PRIu64 " %s %" PRIu64 "\n", p->dir, p->name, (uint64_t)st.st_ino);
+			note("A %" PRIu64 " %s %" PRIu64 "\n", p->dir, p->name,
+			     (uint64_t)st.st_ino);
 	}
 	errno = error;
 }
@@ -821,14 +830,16 @@ static int shim_rename(int old_fd, const char *old, int new_fd, const char *new)
 		keep_file(new_fd, new, to.st.st_ino);
 	result = real.renameat(old_fd, old, new_fd, new);
 	if (result == 0 && from.watched && to.watched && from.dir == to.dir) {
-		note("R %" PRIu64 " %s %s %" PRIu64 "\n", to.dir, from.name, to.name, (uint64_t)from.st.st_ino);
+		note("R %" PRIu64 " %s %s %" PRIu64 "\n", to.dir, from.name, to.name,
+		     (uint64_t)from.st.st_ino);
 	} else if (result == 0) {
 		struct stat st;
 
 		if (to.watched && fstatat(new_fd, new, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 			if (!model_inode(&shim.model, st.st_ino))
 				note_new(st.st_ino, S_ISDIR(st.st_mode));
-			note("A %" PRIu64 " %s %" PRIu64 "\n", to.dir, to.name, (uint64_t)st.st_ino);
+			note("A %" PRIu64 " %s %" PRIu64 "\n", to.dir, to.name,
+			     (uint64_t)st.st_ino);
 		}
 		if (from.watched)
 			note("A %" PRIu64 " %s 0\n", from.dir, from.name);

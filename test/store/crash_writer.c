@@ -25,6 +25,9 @@
 #define WRITE_BUFFER_SIZE (64 << 10) /* LevelDB's least: it changes log files every few flushes */
 #define TRIM_EVERY 4
 
+static const struct kv_options to_make = { .create = true, .cache_size = 1 << 20 };
+static const struct kv_options to_open = { .cache_size = 1 << 20 };
+
 static int give_up(const char *what, const struct err *err)
 {
 	fprintf(stderr, "crash_writer: %s: %s\n", what, err->message);
@@ -139,7 +142,8 @@ static int check(struct sample *m, uint64_t seed, uint64_t acked)
 	if (!bad && m->height < acked)
 		bad = "acknowledged blocks are gone";
 	if (!bad && (m->report.consensus_log_missing ||
-		     store_consensus_replay(m->s, see_record, &signed_height, &err) != OK || signed_height < m->height))
+		     store_consensus_replay(m->s, see_record, &signed_height, &err) != OK ||
+		     signed_height < m->height))
 		bad = "a record of the consensus log is gone";
 	if (bad) {
 		fprintf(stderr, "crash_writer: woke at %llu, acknowledged %llu: %s\n",
@@ -169,7 +173,7 @@ static int fill(const char *dir, uint64_t count)
 	struct kv_batch *b;
 	struct kv *kv;
 
-	if (kv_open_leveldb(&kv, dir, &(struct kv_options){ .create = true, .cache_size = 1 << 20 }, &err) != OK)
+	if (kv_open_leveldb(&kv, dir, &to_make, &err) != OK)
 		return give_up("cannot start", &err);
 	b = kv_batch_new(kv);
 	for (uint64_t n = 0; n < count; n++) {
@@ -193,7 +197,7 @@ static int count_values(const char *dir, uint64_t count)
 	uint64_t n = 0;
 	struct kv *kv;
 
-	if (kv_open_leveldb(&kv, dir, &(struct kv_options){ .cache_size = 1 << 20 }, &err) != OK)
+	if (kv_open_leveldb(&kv, dir, &to_open, &err) != OK)
 		return give_up("cannot open", &err);
 	for (; n < count; n++) {
 		fill_value(n, value);

@@ -110,10 +110,12 @@ static void write_account(struct sample *m, struct sample_state *now, size_t i)
 	struct addr address = address_of(i);
 	uint8_t code[64];
 
-	CHECK(overlay_set_balance(m->overlay, &address, wei_of(now->accounts[i].balance), NULL) == OK);
+	CHECK(overlay_set_balance(m->overlay, &address, wei_of(now->accounts[i].balance), NULL) ==
+	      OK);
 	CHECK(overlay_set_nonce(m->overlay, &address, now->accounts[i].nonce, NULL) == OK);
 	if (now->accounts[i].code)
-		CHECK(overlay_set_code(m->overlay, &address, code_of(now->accounts[i].code, code), NULL) == OK);
+		CHECK(overlay_set_code(m->overlay, &address, code_of(now->accounts[i].code, code),
+				       NULL) == OK);
 }
 
 static void change_account(struct sample *m, struct sample_state *now, struct rng *rng)
@@ -178,7 +180,9 @@ static void add_txs(struct sample *m, struct sample_block *out, size_t tx_count,
 		if (i % 3 == 0) {
 			uint8_t data[32] = { (uint8_t)i };
 			struct log_entry log = {
-				.address = address_of(i), .topic_count = 2, .data = bytes_of(data, sizeof(data)),
+				.address = address_of(i),
+				.topic_count = 2,
+				.data = bytes_of(data, sizeof(data)),
 			};
 
 			receipt_set_logs(r, &log, 1);
@@ -194,7 +198,8 @@ static void add_withdrawals(struct sample *m, struct block *b, struct rng *rng)
 	b->withdrawals = xcalloc(count, sizeof(b->withdrawals[0]));
 	b->withdrawal_count = count;
 	for (size_t i = 0; i < count; i++)
-		b->withdrawals[i] = (struct withdrawal){ m->withdrawal_index++, 0, address_of(i), 5 + i };
+		b->withdrawals[i] = (struct withdrawal){ m->withdrawal_index++, 0, address_of(i),
+							 5 + i };
 }
 
 static void set_receipts_root(struct sample_block *out)
@@ -254,13 +259,15 @@ void sample_make(struct sample *m, struct sample_block *out, size_t tx_count)
 	if (rng_below(&rng, 3) == 0)
 		change_contract(m, now, &rng);
 	overlay_diff(m->overlay, &out->diff);
-	CHECK(state_tree_apply(store_tree(m->s), &out->diff, &out->block.header.state_root, NULL) == OK);
+	CHECK(state_tree_apply(store_tree(m->s), &out->diff, &out->block.header.state_root, NULL) ==
+	      OK);
 	add_txs(m, out, tx_count, &rng);
 	add_withdrawals(m, &out->block, &rng);
 	set_header(m, out);
 	for (size_t i = 0; i < 50; i++)
 		buf_append_byte(&out->certificate, (uint8_t)(m->height + i));
-	out->b = (struct store_block){ &out->block, out->receipts, buf_bytes(&out->certificate), &out->diff };
+	out->b = (struct store_block){ &out->block, out->receipts, buf_bytes(&out->certificate),
+				       &out->diff };
 	store_state_commit(m->s, m->height, &out->diff);
 	m->parent = out->block.header;
 	m->parent_hash = out->block.hash;
@@ -301,7 +308,8 @@ void sample_flush(struct sample *m)
 
 /* --- comparing --- */
 
-static const char *compare_account(const struct sample_state *state, size_t i, const struct state_view *v)
+static const char *compare_account(const struct sample_state *state, size_t i,
+				   const struct state_view *v)
 {
 	struct addr address = address_of(i);
 	struct buf code = { 0 };
@@ -313,7 +321,8 @@ static const char *compare_account(const struct sample_state *state, size_t i, c
 		return "an account can't be read";
 	if (!state->accounts[i].exists)
 		return account_equal(&a, &account_empty) ? NULL : "an account is there";
-	if (a.nonce != state->accounts[i].nonce || wei_compare(a.balance, wei_of(state->accounts[i].balance)) != 0)
+	if (a.nonce != state->accounts[i].nonce ||
+	    wei_compare(a.balance, wei_of(state->accounts[i].balance)) != 0)
 		return "an account differs";
 	if (state_code(v, &code, &a.code_hash, NULL) != OK)
 		return "code can't be read";
@@ -358,10 +367,13 @@ static int check_tx(void *ctx, uint32_t index, const struct stored_tx *t, struct
 	uint32_t at;
 
 	if (index != c->count++ || !t->tx->has_sender || !t->receipt.success ||
-	    t->receipt.cumulative_gas_used != (index + 1) * GAS_TX || t->receipt.log_count != (index % 3 == 0) ||
-	    (t->receipt.log_count && (t->receipt.logs[0].data.size != 32 || t->receipt.logs[0].data.data[0] != index)))
+	    t->receipt.cumulative_gas_used != (index + 1) * GAS_TX ||
+	    t->receipt.log_count != (index % 3 == 0) ||
+	    (t->receipt.log_count &&
+	     (t->receipt.logs[0].data.size != 32 || t->receipt.logs[0].data.data[0] != index)))
 		c->bad = "a transaction differs";
-	else if (store_find_tx(c->r, &t->tx->hash, &height, &at, NULL) != OK || height != c->height || at != index)
+	else if (store_find_tx(c->r, &t->tx->hash, &height, &at, NULL) != OK ||
+		 height != c->height || at != index)
 		c->bad = "a transaction is not found by its hash";
 	else if (store_read_tx(c->r, height, at, &again, NULL) != OK)
 		c->bad = "a transaction can't be read";
@@ -382,13 +394,16 @@ static const char *compare_block(const struct sample *m, struct store_reader *r,
 
 	if (store_read_header(r, height, &h, NULL) != OK)
 		return "a header can't be read";
-	if (!hash_equal(&h.hash, &m->hashes[height]) || h.commitments.time_ms != m->times_ms[height] ||
+	if (!hash_equal(&h.hash, &m->hashes[height]) ||
+	    h.commitments.time_ms != m->times_ms[height] ||
 	    !hash_equal(&h.header.state_root, &m->roots[height]) ||
-	    h.certificate.size != (height ? 50 : 0) || (height && h.certificate.data[0] != (uint8_t)height))
+	    h.certificate.size != (height ? 50 : 0) ||
+	    (height && h.certificate.data[0] != (uint8_t)height))
 		bad = "a header differs";
 	else if (store_find_block(r, &m->hashes[height], &found, NULL) != OK || found != height)
 		bad = "a block is not found by its hash";
-	else if (store_each_tx(r, height, check_tx, &check, NULL) != OK || check.count != h.tx_count)
+	else if (store_each_tx(r, height, check_tx, &check, NULL) != OK ||
+		 check.count != h.tx_count)
 		bad = "transactions can't be read";
 	stored_header_clear(&h);
 	return bad ? bad : check.bad;
@@ -407,7 +422,8 @@ static const char *compare_range(const struct sample *m, struct store_reader *r,
 	for (uint64_t h = 0; h <= height; h += 1 + height / 5) {
 		struct mmr_proof proof;
 
-		if (!mmr_prove(&proof, h, height + 1, read_node, r) || !mmr_verify(&proof, &m->hashes[h], &root))
+		if (!mmr_prove(&proof, h, height + 1, read_node, r) ||
+		    !mmr_verify(&proof, &m->hashes[h], &root))
 			return "the history range differs";
 	}
 	return NULL;

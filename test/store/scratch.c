@@ -40,7 +40,8 @@ void scratch_read(struct buf *out, const char *path)
 
 	CHECK(f && fstat(fileno(f), &st) == 0);
 	if (st.st_size)
-		CHECK(fread(buf_extend(out, (size_t)st.st_size), 1, (size_t)st.st_size, f) == (size_t)st.st_size);
+		CHECK(fread(buf_extend(out, (size_t)st.st_size), 1, (size_t)st.st_size, f) ==
+		      (size_t)st.st_size);
 	fclose(f);
 }
 

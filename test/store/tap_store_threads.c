@@ -96,7 +96,8 @@ static const char *look(struct run *r, struct rng *rng)
 	const char *bad = NULL;
 
 	/* Mostly the newest, now and then an old one. */
-	height -= rng_below(rng, 4) ? rng_below(rng, height < 5 ? height + 1 : 5) : rng_below(rng, height + 1);
+	height -= rng_below(rng, 4) ? rng_below(rng, height < 5 ? height + 1 : 5)
+				    : rng_below(rng, height + 1);
 	if (store_view_at(reader, height, &view, NULL) != OK) {
 		bad = "a reader got no view";
 	} else {
@@ -186,8 +187,8 @@ static const char *run_threads(const char *dir, unsigned *views)
 
 static int report(int number, const char *bad, const char *where, unsigned views)
 {
-	printf("%s %d - node, writer and %d readers %s: %u views%s%s\n", bad ? "not ok" : "ok", number,
-	       READER_COUNT, where, views, bad ? ": " : "", bad ? bad : "");
+	printf("%s %d - node, writer and %d readers %s: %u views%s%s\n", bad ? "not ok" : "ok",
+	       number, READER_COUNT, where, views, bad ? ": " : "", bad ? bad : "");
 	return bad != NULL;
 }
 

@@ -10,6 +10,9 @@
 #define KEY_COUNT 300
 #define VALUE_MAX 40
 
+static const struct kv_options to_make = { .create = true, .cache_size = 1 << 20 };
+static const struct kv_options to_open = { .cache_size = 1 << 20 };
+
 /* The naive model: every key's value at one moment. */
 struct model {
 	struct {
@@ -47,7 +50,8 @@ static void write_random(struct kv *kv, struct model *m, struct rng *rng, bool s
 			m->keys[i].size = rng_below(rng, VALUE_MAX);
 			for (size_t j = 0; j < m->keys[i].size; j++)
 				m->keys[i].value[j] = (uint8_t)rng_next(rng);
-			kv_batch_put(b, key_of(i, key), bytes_of(m->keys[i].value, m->keys[i].size));
+			kv_batch_put(b, key_of(i, key),
+				     bytes_of(m->keys[i].value, m->keys[i].size));
 			size += m->keys[i].size;
 		} else {
 			kv_batch_delete(b, key_of(i, key));
@@ -70,11 +74,13 @@ static void check_get(struct kv *kv, const struct kv_snapshot *at, const struct 
 
 	cr_assert_eq(code, m->keys[i].present ? OK : STORE_E_NOT_FOUND);
 	if (code == OK)
-		cr_assert(bytes_equal(buf_bytes(&value), bytes_of(m->keys[i].value, m->keys[i].size)));
+		cr_assert(bytes_equal(buf_bytes(&value),
+				      bytes_of(m->keys[i].value, m->keys[i].size)));
 	buf_clear(&value);
 }
 
-static void check_walk(struct kv *kv, const struct kv_snapshot *at, const struct model *m, struct bytes from)
+static void check_walk(struct kv *kv, const struct kv_snapshot *at, const struct model *m,
+		       struct bytes from)
 {
 	struct kv_iter *iter = kv_iter_new(kv, at, from);
 	struct bytes key, value;
@@ -165,12 +171,12 @@ Test(kv, keep_model_in_leveldb)
 
 	scratch_new(dir);
 	scratch_path(path, dir, "db");
-	cr_assert_eq(kv_open_leveldb(&kv, path, &(struct kv_options){ .create = true, .cache_size = 1 << 20 }, NULL), OK);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &to_make, NULL), OK);
 	run_model(kv, 7, now);
 	kv_compact(kv, bytes_of_str("a"), bytes_of_str("z"));
 	check_all(kv, NULL, now);
 	kv_close(kv);
-	cr_assert_eq(kv_open_leveldb(&kv, path, &(struct kv_options){ .cache_size = 1 << 20 }, NULL), OK);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &to_open, NULL), OK);
 	check_all(kv, NULL, now);
 	kv_close(kv);
 	scratch_remove(dir);
@@ -221,7 +227,8 @@ static void *read_pairs(void *arg)
 
 		buf_reset(&a);
 		buf_reset(&b);
-		if (kv_get(s->kv, at, bytes_of_str("k1"), &a, NULL) != kv_get(s->kv, at, bytes_of_str("k2"), &b, NULL) ||
+		if (kv_get(s->kv, at, bytes_of_str("k1"), &a, NULL) !=
+			    kv_get(s->kv, at, bytes_of_str("k2"), &b, NULL) ||
 		    !bytes_equal(buf_bytes(&a), buf_bytes(&b)))
 			atomic_fetch_add(&s->torn, 1);
 		kv_snapshot_free(s->kv, at);
@@ -261,16 +268,28 @@ Test(kv, read_whole_batches_from_threads)
 Test(kv, refuse_open_missing_or_in_use)
 {
 	char dir[SCRATCH_PATH_MAX], path[SCRATCH_PATH_MAX];
+	struct buf value = { 0 };
 	struct kv *kv, *second;
+	struct kv_batch *b;
 	struct err err;
 
 	scratch_new(dir);
 	scratch_path(path, dir, "db");
-	cr_assert_eq(kv_open_leveldb(&kv, path, &(struct kv_options){ .cache_size = 1 << 20 }, &err), STORE_E_OPEN);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &to_open, &err), STORE_E_OPEN);
 	cr_assert(strstr(err.message, "init"), "%s", err.message);
-	cr_assert_eq(kv_open_leveldb(&kv, path, &(struct kv_options){ .create = true, .cache_size = 1 << 20 }, &err), OK);
-	cr_assert_eq(kv_open_leveldb(&second, path, &(struct kv_options){ .cache_size = 1 << 20 }, &err), STORE_E_IN_USE);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &to_make, &err), OK);
+	/* The one that is refused has not touched what the other wrote. */
+	b = kv_batch_new(kv);
+	kv_batch_put(b, bytes_of_str("a"), bytes_of_str("value"));
+	cr_assert_eq(kv_write(kv, b, false, NULL), OK);
+	cr_assert_eq(kv_open_leveldb(&second, path, &to_open, &err), STORE_E_IN_USE);
+	cr_assert_eq(kv_sync(kv, NULL), OK);
+	kv_batch_free(b);
 	kv_close(kv);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &to_open, &err), OK, "%s", err.message);
+	cr_assert_eq(kv_get(kv, NULL, bytes_of_str("a"), &value, NULL), OK);
+	kv_close(kv);
+	buf_clear(&value);
 	scratch_remove(dir);
 }
 
@@ -286,7 +305,7 @@ Test(kv, refuse_get_from_damaged_table)
 
 	scratch_new(dir);
 	scratch_path(path, dir, "db");
-	cr_assert_eq(kv_open_leveldb(&kv, path, &(struct kv_options){ .create = true, .cache_size = 1 << 20 }, NULL), OK);
+	cr_assert_eq(kv_open_leveldb(&kv, path, &to_make, NULL), OK);
 	b = kv_batch_new(kv);
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		kv_batch_put(b, key_of(i, key), bytes_of("0123456789abcdefghijklmnop", 26));
@@ -300,14 +319,15 @@ Test(kv, refuse_get_from_damaged_table)
 			scratch_flip(table, content.size / 3);
 		}
 	cr_assert(content.size > 0);
-	if (kv_open_leveldb(&kv, path, &(struct kv_options){ .cache_size = 1 << 20 }, NULL) == OK) {
+	if (kv_open_leveldb(&kv, path, &to_open, NULL) == OK) {
 		for (size_t i = 0; i < KEY_COUNT; i++) {
 			int code = kv_get(kv, NULL, key_of(i, key), &value, NULL);
 
 			refused += code == STORE_E_CORRUPT;
 			cr_assert(code == STORE_E_CORRUPT || code == OK);
 			if (code == OK)
-				cr_assert(bytes_equal(buf_bytes(&value), bytes_of("0123456789abcdefghijklmnop", 26)));
+				cr_assert(bytes_equal(buf_bytes(&value),
+						      bytes_of("0123456789abcdefghijklmnop", 26)));
 			buf_reset(&value);
 		}
 		cr_assert(refused > 0);

@@ -36,7 +36,8 @@ static void read_promise(struct fixture *f)
 	scratch_read(&file, f->synced);
 	count = load_le32(file.data + 12);
 	cr_assert(count > 0 && file.size == 16 + 20 * count + 4);
-	snprintf(name, sizeof(name), "%06lu.log", (unsigned long)load_le64(file.data + 20 * count - 4));
+	snprintf(name, sizeof(name), "%06lu.log",
+		 (unsigned long)load_le64(file.data + 20 * count - 4));
 	f->promised = load_le64(file.data + 20 * count + 4);
 	scratch_path(f->log, f->chain, name);
 	f->log_name = f->log + strlen(f->log) - strlen(name);
@@ -95,7 +96,8 @@ static void expect_same(struct fixture *f, const char *damage, uint64_t at)
 	struct err err = { 0 };
 	const char *bad;
 
-	cr_assert_eq(sample_open(&f->m, &err), OK, "%s at %lu: %s", damage, (unsigned long)at, err.message);
+	cr_assert_eq(sample_open(&f->m, &err), OK, "%s at %lu: %s", damage, (unsigned long)at,
+		     err.message);
 	cr_assert_eq(f->m.report.flushed_height, FLUSHED);
 	cr_assert_eq(f->m.report.replayed_count, HEIGHT - FLUSHED);
 	bad = sample_compare_store(&f->m, HEIGHT);
@@ -109,7 +111,8 @@ static void expect_refused(struct fixture *f, const char *damage, uint64_t at, c
 
 	cr_assert_eq(sample_open(&f->m, &err), STORE_E_CORRUPT, "%s at %lu: code %d, %s", damage,
 		     (unsigned long)at, err.code, err.message);
-	cr_assert(strstr(err.message, named), "%s at %lu: %s", damage, (unsigned long)at, err.message);
+	cr_assert(strstr(err.message, named), "%s at %lu: %s", damage, (unsigned long)at,
+		  err.message);
 	cr_assert(strstr(err.message, "backup"), "%s", err.message);
 	restore(f);
 }
@@ -185,13 +188,15 @@ Test(synced, open_over_unknown_logs)
 {
 	static const char *names[] = { "000001.log", "000099.log" };
 	struct buf content = { 0 };
+	uint64_t sizes[4] = { 0, 40, 9000, 9000 };
 	struct fixture f;
 
 	setup(&f, 4);
 	scratch_read(&content, f.log);
+	sizes[0] = content.size;
 	for (size_t n = 0; n < 8; n++) {
 		scratch_path(f.log, f.chain, names[n % 2]);
-		scratch_write(f.log, bytes_of(content.data, n < 2 ? content.size : n < 4 ? 0 : 9000));
+		scratch_write(f.log, bytes_of(content.data, sizes[n / 2]));
 		if (n >= 6)
 			overwrite(&f, 3000, 2000, true);
 		expect_same(&f, names[n % 2], n);
@@ -248,8 +253,10 @@ Test(synced, refuse_damage_before_flush)
 
 	setup(&f, 6);
 	for (size_t n = 0; n < 60; n++) {
-		uint64_t at = n < 8 ? n : n < 40 ? f.promised - 1 - (n - 8) : rng_below(&f.rng, f.promised);
+		uint64_t at = rng_below(&f.rng, f.promised);
 
+		if (n < 40)
+			at = n < 8 ? n : f.promised - 1 - (n - 8);
 		scratch_flip(f.log, at);
 		expect_refused(&f, "a flip", at, f.log_name);
 	}
@@ -310,7 +317,9 @@ Test(synced, refuse_older_record_of_what_is_promised)
 /* Tables may be newer than the last flush; a process of the same kind is kept out. */
 Test(synced, keep_all_writes_up_to_one_moment)
 {
-	const struct kv_options options = { .create = true, .cache_size = 1 << 20, .write_buffer_size = 1 << 16 };
+	const struct kv_options options = { .create = true,
+					    .cache_size = 1 << 20,
+					    .write_buffer_size = 1 << 16 };
 	char top[SCRATCH_PATH_MAX], dir[SCRATCH_PATH_MAX];
 	uint8_t value[300] = { 0 };
 	struct kv *kv, *second;

@@ -24,7 +24,8 @@ static void payload_fill(uint64_t i, uint8_t out[32])
 		out[j] = (uint8_t)(i * 31 + j);
 }
 
-static int check_record(void *ctx, uint64_t index, uint8_t kind, struct bytes payload, struct err *err)
+static int check_record(void *ctx, uint64_t index, uint8_t kind, struct bytes payload,
+			struct err *err)
 {
 	uint64_t *next = ctx;
 	uint8_t expected[32];
@@ -56,7 +57,8 @@ static int append(struct wal *w, struct err *err)
 }
 
 /* Opens, checks every record, and gives the index after the last. */
-static int open_checked(struct wal **w, const char *dir, uint64_t *next, struct wal_report *report, struct err *err)
+static int open_checked(struct wal **w, const char *dir, uint64_t *next, struct wal_report *report,
+			struct err *err)
 {
 	*next = 0;
 	return wal_open(w, dir, "test", false, check_record, next, report, err);
@@ -150,7 +152,8 @@ Test(wal, refuse_open_missing_or_made_twice)
 	make_log(dir, 1, 1, false);
 	cr_assert_eq(wal_open(&w, dir, "test", true, NULL, NULL, NULL, NULL), STORE_E_EXISTS);
 	cr_assert_eq(wal_open(&w, dir, "other", false, NULL, NULL, NULL, NULL), STORE_E_NOT_FOUND);
-	cr_assert_eq(wal_open(&w, "/nonexistent/dir", "test", false, NULL, NULL, NULL, NULL), STORE_E_OPEN);
+	cr_assert_eq(wal_open(&w, "/nonexistent/dir", "test", false, NULL, NULL, NULL, NULL),
+		     STORE_E_OPEN);
 	scratch_remove(dir);
 }
 
@@ -277,7 +280,8 @@ Test(wal, cut_hole_among_unsynced_records)
 
 Test(wal, refuse_lost_cut_or_swapped_segment)
 {
-	char dir[SCRATCH_PATH_MAX], copy[SCRATCH_PATH_MAX], a[SCRATCH_PATH_MAX], b[SCRATCH_PATH_MAX];
+	char dir[SCRATCH_PATH_MAX], copy[SCRATCH_PATH_MAX], a[SCRATCH_PATH_MAX],
+		b[SCRATCH_PATH_MAX];
 	char other[SCRATCH_PATH_MAX];
 	struct wal_report report;
 	struct wal *w;
@@ -329,8 +333,8 @@ Test(wal, refuse_lost_cut_or_swapped_segment)
 			scratch_remove(other);
 			break;
 		}
-		cr_assert_eq(wal_open(&w, dir, "test", false, NULL, NULL, &report, &err), STORE_E_CORRUPT,
-			     "damage %zu", damage);
+		cr_assert_eq(wal_open(&w, dir, "test", false, NULL, NULL, &report, &err),
+			     STORE_E_CORRUPT, "damage %zu", damage);
 		buf_clear(&content);
 		scratch_remove(dir);
 	}
@@ -367,7 +371,8 @@ Test(wal, pass_on_error_of_replay)
 	scratch_new(dir);
 	make_log(dir, 1, 3, true);
 	cr_assert_eq(wal_open(&w, dir, "test", false, refuse, NULL, NULL, &err), STORE_E_CHAIN);
-	cr_assert(strstr(err.message, "not mine") && strstr(err.message, "byte 28"), "%s", err.message);
+	cr_assert(strstr(err.message, "not mine") && strstr(err.message, "byte 28"), "%s",
+		  err.message);
 	scratch_remove(dir);
 }
 
