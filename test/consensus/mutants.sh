@@ -37,7 +37,7 @@ consensus/receive.c | s/if (message_check(m, c->config.validators, NULL) != OK)$
 chain/message.c | s/if (validator_set_weight(set, &senders).n < validator_set_quorum(set).n)/if (false)/ | NEW-VIEW without a quorum
 chain/message.c | s/if (highest && !hash_equal(.*/if (false)/ | NEW-VIEW with a block that is not the highest claim's
 chain/message.c | s/if (status == OK && prepares)/if (false)/ | prepares without a quorum
-consensus/receive.c | s/^\tif (!verify_seals(c, m))$/\tif (!verify_sender(c, m))/ | proofs inside messages not verified
+consensus/receive.c | s/^\tsize_t count = message_seals(.*/\tsize_t count = message_seals(m, c->config.chain_id, c->config.validators, seals) ? 1 : 0;/ | proofs inside messages not verified
 consensus/receive.c | s/^\treturn c->config.verify(c->config.ctx, message_signature.*/\treturn true;/;/&c->config.validators->members\[message_validator(m)\].address);/d;s/^\t\tif (!c->config.verify(c->config.ctx, &seals.*/\t\tif (false)/ | no signature verified
 chain/message.c | s/return DOMAIN_COMMIT;/return DOMAIN_PREPARE;/ | the kind is not signed
 consensus/consensus.c | s/^\tc->view = 0;$/\t;/ | stuck in a view-change after catching up
@@ -50,7 +50,7 @@ consensus/receive.c | s/^\t\t\tsay_evidence(c, known, m, s);/\t\t\t;/ | no evide
 consensus/receive.c | s/^\tif (c->behind_ms == 0 || .*/\tif (true)/ | whoever is behind never says so
 consensus/propose.c | s/^\tif (t->execution == EXECUTION_INVALID && !t->is_reproposal &&$/\tif (false \&\&/ | the clock counts after a quorum has prepared
 consensus/propose.c | s/buf_append_bytes(&t->sealed, sealed);$/&buf_reset(\&c->best_block);/ | the prepared block is lost to the next proposal
-consensus/record.c | s/has_prepares && is_whole ? buf_bytes(&c->best_block)/false ? buf_bytes(\&c->best_block)/ | a trimmed log without the prepared block
+consensus/record.c | s/has_prepares && is_whole ? block_besides(c)/false ? block_besides(c)/ | a trimmed log without the prepared block
 ROWS
 }
 
