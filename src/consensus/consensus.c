@@ -114,9 +114,19 @@ static void start_timer(struct consensus *c, struct step *s)
 		arm_deadline(c, s->now_ms);
 }
 
+/* Not in a step that signed in this view: its record needs the view's proposal, and
+ * the timer asked for comes at once. */
+static bool has_signed(const struct consensus *c)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (c->is_pending[i])
+			return true;
+	return false;
+}
+
 static void time_out(struct consensus *c, struct step *s)
 {
-	if (c->deadline_ms == 0 || s->now_ms < c->deadline_ms || !has_view_timer(c) ||
+	if (c->deadline_ms == 0 || s->now_ms < c->deadline_ms || !has_view_timer(c) || has_signed(c) ||
 	    c->view >= CONSENSUS_VIEW_MAX)
 		return;
 	change_view(c, c->view + 1, s);

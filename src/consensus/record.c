@@ -46,8 +46,7 @@ static size_t sort_own(const struct consensus *c, const bool mask[KIND_COUNT],
 	return count;
 }
 
-/* True if `pp` is the proposal that this own message is about, and its block is here:
- * in the step that leaves a view still, if it has signed in that view before. */
+/* True if `pp` is the proposal that this own message is about, and its block is here. */
 static bool is_about_pp(const struct consensus *c, const struct statement *what)
 {
 	return c->pp.height == height_of(c) && c->pp.view == what->view && hash_equal(&c->pp.block_hash, &what->hash) &&
@@ -69,6 +68,16 @@ static void put_own(const struct consensus *c, struct buf *out, enum message_kin
 	encode_statement(out, height_of(c), kind, c->config.self, what);
 }
 
+/* The block of the highest certificate, if the proposal that goes along is not of it. */
+static struct bytes block_besides(const struct consensus *c)
+{
+	const struct statement *prepare = &c->own[MESSAGE_PREPARE - 1].what;
+
+	if (is_about_pp(c, prepare) && hash_equal(&prepare->hash, &c->best.block_hash))
+		return bytes_of(NULL, 0);
+	return find_block(c, &c->best.block_hash);
+}
+
 static void put_record(const struct consensus *c, struct buf *out, const bool mask[KIND_COUNT],
 		       bool is_whole)
 {
@@ -86,7 +95,7 @@ static void put_record(const struct consensus *c, struct buf *out, const bool ma
 	} else {
 		rlp_list_close(out, rlp_list_open(out));
 	}
-	rlp_put_bytes(out, has_prepares && is_whole ? buf_bytes(&c->best_block) : bytes_of(NULL, 0));
+	rlp_put_bytes(out, has_prepares && is_whole ? block_besides(c) : bytes_of(NULL, 0));
 	list = rlp_list_open(out);
 	if (count == 0) {
 		rlp_put_u64(out, c->signed_last.height);

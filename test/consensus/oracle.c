@@ -71,6 +71,8 @@ static struct sent sent_of(const struct message *m)
 	return s;
 }
 
+static void check_view(struct oracle *o, const struct machine *m, const struct sent *now);
+
 void oracle_on_send(struct oracle *o, struct machine *m, const struct message *message)
 {
 	struct sent now = sent_of(message);
@@ -96,6 +98,7 @@ void oracle_on_send(struct oracle *o, struct machine *m, const struct message *m
 		world_fail(o->w, "validator %zu signs kind %d in view %llu of height %llu after it asked for view %llu",
 			   v, now.kind, (unsigned long long)now.view, (unsigned long long)now.height,
 			   (unsigned long long)asked);
+	check_view(o, m, &now);
 	if (count % 256 == 0)
 		o->sent[v] = xrealloc(o->sent[v], (count + 256) * sizeof(*o->sent[v]));
 	o->sent[v][o->sent_count[v]++] = now;
@@ -188,6 +191,27 @@ static void note_progress(struct oracle *o, uint64_t height, uint64_t view)
 	view = view > before ? view - before : 0;
 	if (view > o->worst_views)
 		o->worst_views = view;
+	/* The shortest time-out of a plan is longer than four delays after the faults. */
+	if (view > (o->w->set.count - 1) / 3 + 2)
+		world_fail(o->w, "height %llu took %llu views after the faults", (unsigned long long)height,
+			   (unsigned long long)view);
+}
+
+/* Views rise one by one: a time-out asks for the next, and whoever follows others
+ * follows a correct one among them. Some may be signed and never sent. */
+#define UNSENT_VIEWS_MAX 8
+
+static void check_view(struct oracle *o, const struct machine *m, const struct sent *now)
+{
+	uint64_t highest = 0;
+
+	for (size_t v = 0; v < o->w->set.count; v++)
+		for (size_t i = 0; i < o->sent_count[v]; i++)
+			if (o->sent[v][i].height == now->height && o->sent[v][i].view > highest)
+				highest = o->sent[v][i].view;
+	if (now->view > highest + UNSENT_VIEWS_MAX)
+		world_fail(o->w, "machine %zu asks for view %llu, where no correct one has been near", m->index,
+			   (unsigned long long)now->view);
 }
 
 void oracle_on_commit(struct oracle *o, struct machine *m, uint64_t height, const struct hash *hash,

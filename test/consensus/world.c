@@ -712,7 +712,7 @@ static void machine_step(struct world *w, struct machine *m, struct consensus_ev
 		}
 	}
 	note_view(w, m);
-	if (m->tip.height > height && chance(w, w->plan.trim_permille))
+	if ((m->tip.height > height || rng_below(&w->rng, 16) == 0) && chance(w, w->plan.trim_permille))
 		trim(w, m);
 }
 
