@@ -274,7 +274,10 @@ static void begin_stop(struct net *n)
 		event_del(n->listen_event);
 	for (c = n->conns; c; c = next) {
 		next = c->next;
-		net_conn_close(c);
+		if (c->state == NET_CONN_OWED)
+			net_conn_drop(c);
+		else
+			net_conn_close(c);
 	}
 }
 
@@ -324,7 +327,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 
 	for (c = n->conns; c; c = next) {
 		next = c->next;
-		if (n->is_stopping && now_us >= n->stop_us)
+		if (n->is_stopping && (now_us >= n->stop_us || c->state == NET_CONN_OWED))
 			net_conn_drop(c);
 		else if (now_us >= c->deadline_us)
 			net_conn_expire(c);

@@ -78,13 +78,13 @@ struct net_event {
 typedef void (*net_event_fn)(void *ctx, struct net_event *event);
 
 /* At most so many events wait at any time if whoever takes them calls net_taken()
- * for each BYTES: room for a queue that never fills. `connect_max`: net_connect()
- * calls not yet answered. Connections that open and close faster than they are
- * taken are held back at the door: see net_taken(). */
+ * for each BYTES and CLOSED: room for a queue that never fills. A connection's
+ * place is free only when its events are back. `connect_max`: net_connect() calls
+ * not yet answered. */
 static inline size_t net_event_max(const struct net_options *o, size_t connect_max)
 {
-	/* Of each: CONNECTED, BYTES, up to 3 SENT, CLOSED. */
-	return o->connection_max * (NET_UNREAD_COUNT_MAX + 5) + connect_max;
+	/* Of each BYTES; CONNECTED, up to 3 SENT and CLOSED, and as many of one before it. */
+	return o->connection_max * (NET_UNREAD_COUNT_MAX + 10) + connect_max;
 }
 
 /* Makes key and certificate, listens, starts the thread. IO_E_LISTEN and
@@ -116,7 +116,7 @@ void net_close(struct net *n, uint64_t handle);
 
 /* Gives back one event: of BYTES its size; of CLOSED 0, which frees the
  * connection's place among connection_max. After net_close() the place is free
- * once everything has left. */
+ * once everything has left and all bytes are back. */
 void net_taken(struct net *n, uint64_t handle, size_t size);
 
 struct net_stats {

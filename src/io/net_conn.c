@@ -77,6 +77,18 @@ void net_conn_drop(struct net_conn *c)
 	atomic_fetch_sub(&n->connection_count, 1);
 }
 
+/* The caller has closed it, and all is sent. While events of it are on their way
+ * its place is not free, so that their number stays bounded. */
+static void finish(struct net_conn *c)
+{
+	if (c->unread_count == 0) {
+		net_conn_drop(c);
+		return;
+	}
+	release(c);
+	c->state = NET_CONN_OWED;
+}
+
 /* The other side or the network has ended it. */
 static void fail(struct net_conn *c, const char *why)
 {
@@ -104,8 +116,9 @@ static void fail(struct net_conn *c, const char *why)
 		return;
 	case NET_CONN_FLUSHING:
 	case NET_CONN_LINGERING:
-		net_conn_drop(c);
+		finish(c);
 		return;
+	case NET_CONN_OWED:
 	case NET_CONN_TOLD:
 	case NET_CONN_DEAD:
 		return;
@@ -172,7 +185,7 @@ static void drop_input(struct net_conn *c)
 		if (got > 0)
 			c->dropped_size += (size_t)got;
 		if (got <= 0 || c->dropped_size > LINGER_SIZE) {
-			net_conn_drop(c);
+			finish(c);
 			return;
 		}
 	}
@@ -271,6 +284,7 @@ void net_conn_close(struct net_conn *c)
 		return;
 	case NET_CONN_FLUSHING:
 	case NET_CONN_LINGERING:
+	case NET_CONN_OWED:
 	case NET_CONN_DEAD:
 		return;
 	}
@@ -351,7 +365,9 @@ void net_conn_taken(struct net_conn *c, size_t size)
 	CHECK(size <= c->unread_size && c->unread_count > 0);
 	c->unread_size -= size;
 	c->unread_count--;
-	if (c->state == NET_CONN_OPEN && !c->reads && may_read(c))
+	if (c->state == NET_CONN_OWED && c->unread_count == 0)
+		net_conn_drop(c);
+	else if (c->state == NET_CONN_OPEN && !c->reads && may_read(c))
 		read_open(c);
 }
 

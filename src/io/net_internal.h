@@ -5,7 +5,7 @@
  *     net_conn.c  a connection: handshake, reading, writing, its end
  *     net_tls.c   the context: version, ciphers, key and certificate
  *
- *     CONNECTING ──► HANDSHAKE ──► OPEN ──net_close()──► FLUSHING ──► LINGERING ──► gone
+ *     CONNECTING ──► HANDSHAKE ──► OPEN ──net_close()──► FLUSHING ──► LINGERING ──► OWED ──► gone
  *       (outbound)       ▲           │
  *     accepted ──────────┘           └──closed or failed──► TOLD ──net_taken()──► gone
  *
@@ -31,6 +31,7 @@ enum net_conn_state {
 	NET_CONN_OPEN,
 	NET_CONN_FLUSHING,  /* sends what is left */
 	NET_CONN_LINGERING, /* has said that it is done; drops what still comes */
+	NET_CONN_OWED,      /* closed; its place is kept until all its bytes are given back */
 	NET_CONN_TOLD,      /* closed; its place is kept until CLOSED was taken */
 	NET_CONN_DEAD,      /* freed at the end of the turn */
 };

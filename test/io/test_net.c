@@ -137,6 +137,7 @@ Test(net, sends_what_was_written_before_closing)
 	struct net_event event;
 	struct buf got = { 0 };
 	struct pair p;
+	void *item;
 
 	pair_start(&p);
 	/* The other side writes, too: its bytes must not turn the end into a reset. */
@@ -148,6 +149,14 @@ Test(net, sends_what_was_written_before_closing)
 	cr_expect_eq(event.handle, p.at_a.handle);
 	net_write(p.a.net, p.at_a.handle, bytes_of_str("too late"));
 	eventually(&p.a, stats.connection_count == 0);
+	/* Whether its six bytes came before the end or after: none are owed then. */
+	while (io_queue_pop(p.b.events, &item, 1, 100000) == 1) {
+		struct net_event *late = item;
+
+		net_taken(p.b.net, late->handle, late->bytes.size);
+		buf_clear(&late->bytes);
+		free(late);
+	}
 	eventually(&p.b, stats.connection_count == 0);
 	buf_clear(&got);
 	pair_stop(&p);
@@ -167,6 +176,29 @@ Test(net, keeps_place_until_the_end_is_taken)
 	net_get_stats(p.a.net, &held);
 	cr_expect_eq(held.connection_count, 1);
 	net_taken(p.a.net, event.handle, 0);
+	eventually(&p.a, stats.connection_count == 0);
+	pair_stop(&p);
+}
+
+Test(net, keeps_place_until_bytes_of_a_closed_one_are_back)
+{
+	struct net_event event;
+	struct net_stats held;
+	struct pair p;
+
+	pair_start(&p);
+	net_write(p.b.net, p.at_b.handle, bytes_of_str("hello"));
+	cr_assert(peer_next(&p.a, &event));
+	cr_assert_eq(event.kind, NET_BYTES);
+	net_close(p.a.net, p.at_a.handle);
+	eventually(&p.b, stats.connection_count == 1);
+	cr_assert(peer_next(&p.b, &event) && event.kind == NET_CLOSED);
+	net_taken(p.b.net, event.handle, 0);
+	eventually(&p.b, stats.connection_count == 0);
+	usleep(50000);
+	net_get_stats(p.a.net, &held);
+	cr_expect_eq(held.connection_count, 1);
+	net_taken(p.a.net, p.at_a.handle, 5);
 	eventually(&p.a, stats.connection_count == 0);
 	pair_stop(&p);
 }
