@@ -207,6 +207,9 @@ static void finish(struct consensus *c, struct step *s)
 		.empty_count = c->target.has_txs ? 0 : MIN(c->tip.empty_count + 1, (uint64_t)CONFIRMATION_COUNT),
 	};
 
+	/* Our own commit may be what made the quorum, in this very step: the others need it
+	 * as much, and it would be forgotten with the height. */
+	send_durable(c, s);
 	certificate_of(c, &commits, MESSAGE_COMMIT, c->decided_view, &c->decided_hash);
 	buf_reset(&c->certificate);
 	certificate_encode(&c->certificate, &commits);
