@@ -536,6 +536,7 @@ static void end(struct daemon *d)
 {
 	drain(d);
 	node_free(d->node);
+	net_free(d->net);
 	rpc_free(d->rpc);
 	node_head_unref(d->head);
 	io_queue_free(d->jobs);
