@@ -133,6 +133,7 @@ struct plan {
 	uint64_t disk_ms, slow_disk_permille, slow_execution_permille;
 	uint64_t partition_permille, crash_permille, crash_all_permille, clock_permille;
 	uint64_t trim_permille;
+	bool is_work_uneven;      /* transactions reach some machines only */
 	uint64_t faults_end_ms;   /* virtual milliseconds from the start */
 	uint64_t attack_permille;
 	size_t liars[2];          /* validators; NOBODY */

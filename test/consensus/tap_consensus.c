@@ -75,6 +75,27 @@ static void run_restarts(int number, size_t count, bool has_liar)
 	       count, runs);
 }
 
+/* Without a fault every block is final in view 0, everywhere, and nobody fetches. */
+static void run_quiet(int number, size_t count)
+{
+	struct outcome out = { 0 };
+	struct plan plan;
+	bool ok = true;
+
+	plan_quiet(&plan, count);
+	plan.delay_ms = 4; /* the slowest is less than t0 / 4 behind the fastest */
+	for (uint64_t seed = 1; seed <= 20; seed++)
+		ok = world_run_plan(&plan, seed, 0, false, NULL, &out) && ok;
+	ok = ok && out.fired[FAULT_FETCHED] == 0 && out.fired[FAULT_SERVED] == 0 && out.fired[FAULT_CARRIED] == 0 &&
+	     out.worst_views == 0 && out.heights > 20 * 10;
+	printf("%s %d - %zu machines without a fault: %llu heights in view 0, none fetched\n", ok ? "ok" : "not ok",
+	       number, count, (unsigned long long)out.heights);
+	if (!ok)
+		printf("# fetched %llu, served %llu, carried %llu, views %llu %s\n",
+		       (unsigned long long)out.fired[FAULT_FETCHED], (unsigned long long)out.fired[FAULT_SERVED],
+		       (unsigned long long)out.fired[FAULT_CARRIED], (unsigned long long)out.worst_views, out.failure);
+}
+
 int main(int argc, char **argv)
 {
 	struct outcome out = { 0 };
@@ -87,10 +108,12 @@ int main(int argc, char **argv)
 		printf("1..1\n%s 1 - seed %s %s\n", ok ? "ok" : "not ok", argv[1], out.failure);
 		return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
-	printf("1..5\n");
+	printf("1..7\n");
 	run_seeds(number_of("WEFT_SEED_START", 1), number_of("WEFT_SEEDS", 5000));
 	run_restarts(3, 4, false);
 	run_restarts(4, 4, true);
 	run_restarts(5, 7, true);
+	run_quiet(6, 4);
+	run_quiet(7, 7);
 	return EXIT_SUCCESS;
 }

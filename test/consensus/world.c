@@ -823,10 +823,13 @@ static void change_weather(struct world *w)
 
 static void bring_work(struct world *w)
 {
+	bool everywhere = rng_below(&w->rng, 4) > 0;
+
 	for (size_t i = 0; i < w->machine_count; i++)
 		if (w->machines[i].c)
 			machine_step(w, &w->machines[i], &(struct consensus_event){
-				.kind = CONSENSUS_EVENT_WORK, .has_work = rng_below(&w->rng, 4) > 0 });
+				.kind = CONSENSUS_EVENT_WORK, 
+				.has_work = everywhere && !(w->plan.is_work_uneven && rng_below(&w->rng, 4) == 0) });
 	for (size_t i = 0; i < 2; i++)
 		if (w->plan.liars[i] != NOBODY && !w->is_healed && chance(w, w->plan.attack_permille))
 			liar_attack(w->liar, w->plan.liars[i]);
@@ -1078,6 +1081,7 @@ static void plan_draw(struct plan *p, uint64_t seed)
 	p->crash_all_permille = draw(&r, 30);
 	p->clock_permille = draw(&r, 4) * draw(&r, 5);
 	p->trim_permille = draw(&r, 300);
+	p->is_work_uneven = rng_below(&r, 2);
 	p->faults_end_ms = 1000 + rng_below(&r, 4000);
 	if (p->has_real_keys)
 		p->faults_end_ms /= 4;
