@@ -31,6 +31,7 @@ enum bench_exit {
 /* The commands; argv[0] is the command's name. */
 int bench_crypto(int argc, char **argv);
 int bench_exec(int argc, char **argv);
+int bench_latency(int argc, char **argv);
 int bench_load(int argc, char **argv);
 int bench_state(int argc, char **argv);
 

@@ -22,6 +22,7 @@ struct load_flags {
 	const char *url, *compare, *key_file, *mnemonic_file, *json, *name, *compare_name;
 	uint64_t pid, compare_pid, senders, seconds, count, rate, batch, connections, in_flight;
 	uint64_t slices, type, seed, gas_price, threads;
+	struct option_list replicas;
 	bool help;
 };
 
@@ -31,6 +32,8 @@ static const struct option option_list[] = {
 	{ "url", OPTION_TEXT, AT(url), "URL", "the node" },
 	{ "name", OPTION_TEXT, AT(name), "NAME", "what to call it in the report" },
 	{ "pid", OPTION_NUMBER, AT(pid), "PID", "its process, to report its CPU time", 1, 1 << 30 },
+	{ "replica", OPTION_LIST, AT(replicas), "[PID@]URL",
+	  "another node of its network: must have mined the same in the end; repeat for more" },
 	{ "compare", OPTION_TEXT, AT(compare), "URL", "a second node, loaded in turns with the first" },
 	{ "compare-name", OPTION_TEXT, AT(compare_name), "NAME", "what to call it in the report" },
 	{ "compare-pid", OPTION_NUMBER, AT(compare_pid), "PID", "its process", 1, 1 << 30 },
@@ -67,6 +70,7 @@ struct load_command {
 	struct buf mnemonic;
 	struct load_plan plan;
 	struct load_target targets[TARGET_MAX];
+	struct load_replica replicas[LOAD_REPLICA_MAX];
 	size_t target_count;
 };
 
@@ -76,7 +80,8 @@ static void print_help(void)
 	     "Signs transfers, funds their senders on the chain, sends them in batches and\n"
 	     "counts what is mined from the senders' nonces in the newest block. With\n"
 	     "--compare two nodes of one chain id and equal senders' nonces (fresh chains)\n"
-	     "get the same transfers in turns, and the ratio is printed.\n");
+	     "get the same transfers in turns, and the ratio is printed. With --replica the\n"
+	     "clock stops when the last of the network's nodes has everything.\n");
 	options_print(stdout, &table, &defaults);
 }
 
@@ -104,6 +109,27 @@ static int read_secret(struct load_command *c, struct err *err)
 	    !hex_decode(c->key.bytes, sizeof(c->key.bytes), text))
 		return ERR_SET(err, APP_E_REFUSED, "%s holds no key of 64 hex digits", path);
 	c->options.key = &c->key;
+	return OK;
+}
+
+/* "[PID@]URL" each; they belong to the first target. */
+static int read_replicas(struct load_command *c, struct err *err)
+{
+	const struct option_list *list = &c->flags.replicas;
+
+	if (list->count > LOAD_REPLICA_MAX)
+		return ERR_SET(err, APP_E_USAGE, "--replica may be given at most %d times", LOAD_REPLICA_MAX);
+	for (size_t i = 0; i < list->count; i++) {
+		struct load_replica *r = &c->replicas[i];
+		char *end;
+		unsigned long pid = strtoul(list->items[i], &end, 10);
+		bool has_pid = end > list->items[i] && *end == '@' && pid > 0 && pid < 1ul << 30;
+
+		r->pid = has_pid ? (int)pid : 0;
+		r->url = has_pid ? end + 1 : list->items[i];
+	}
+	c->targets[0].replicas = c->replicas;
+	c->targets[0].replica_count = list->count;
 	return OK;
 }
 
@@ -137,7 +163,20 @@ static int read_flags(struct load_command *c, int argc, char **argv, struct err 
 	c->targets[1] = (struct load_target){ .name = f->compare_name, .url = f->compare,
 					      .pid = (int)f->compare_pid };
 	c->target_count = f->compare ? 2 : 1;
-	return read_secret(c, err);
+	code = read_replicas(c, err);
+	return code == OK ? read_secret(c, err) : code;
+}
+
+static int open_replicas(struct load_target *t, struct err *err)
+{
+	int code = OK;
+
+	for (size_t i = 0; code == OK && i < t->replica_count; i++) {
+		code = rpc_client_open(&t->replicas[i].rpc, t->replicas[i].url, err);
+		if (code != OK)
+			err_prefix(err, code, "--replica");
+	}
+	return code;
 }
 
 /* Everything before the clock starts. */
@@ -149,6 +188,8 @@ static int prepare(struct load_command *c, struct err *err)
 		struct load_target *t = &c->targets[i];
 
 		code = rpc_client_open(&t->rpc, t->url, err);
+		if (code == OK)
+			code = open_replicas(t, err);
 		if (code == OK)
 			code = load_plan_align(&c->plan, &t->rpc, i == 0, err);
 		if (code == OK)
@@ -185,6 +226,18 @@ static double per_transfer(const struct load_target *t, uint64_t us)
 	return t->mined_count ? (double)us / (double)t->mined_count : 0;
 }
 
+static void report_replicas(const struct load_target *t)
+{
+	for (size_t i = 0; i < t->replica_count; i++) {
+		const struct load_replica *r = &t->replicas[i];
+
+		printf("%s: %" PRIu64 " of %" PRIu64 " there", r->url, r->mined_count, t->mined_count);
+		if (r->pid > 0)
+			printf(", server's CPU %.1f us a transfer", per_transfer(t, r->server_cpu_us));
+		putchar('\n');
+	}
+}
+
 static void report(const struct load_command *c)
 {
 	for (size_t i = 0; i < c->target_count; i++) {
@@ -198,6 +251,7 @@ static void report(const struct load_command *c)
 			printf(", server's CPU %.1f us a transfer", per_transfer(t, t->server_cpu_us));
 		printf("; %" PRIu64 " batches sent again, %" PRIu64 " transfers accepted and not mined\n",
 		       t->retry_count, t->accepted_count - MIN(t->mined_count, t->accepted_count));
+		report_replicas(t);
 	}
 	if (c->target_count == 2 && per_second(&c->targets[1]) > 0)
 		printf("ratio %s / %s: %.2f\n", c->targets[0].name, c->targets[1].name,
@@ -226,6 +280,11 @@ static void put_target(struct jout *j, const struct load_target *t)
 		jout_null(j);
 	jout_key(j, "batchesSentAgain");
 	jout_unsigned(j, t->retry_count);
+	jout_key(j, "replicasMined");
+	jout_array(j);
+	for (size_t i = 0; i < t->replica_count; i++)
+		jout_unsigned(j, t->replicas[i].mined_count);
+	jout_array_end(j);
 	jout_object_end(j);
 }
 
@@ -265,11 +324,18 @@ static int exit_code(int code)
 	return code == OK ? 0 : code == APP_E_USAGE ? 2 : code == APP_E_REFUSED ? 3 : 1;
 }
 
+/* Here, and the same on every replica. */
 static bool all_mined(const struct load_command *c)
 {
-	for (size_t i = 0; i < c->target_count; i++)
-		if (c->targets[i].mined_count < c->targets[i].accepted_count)
+	for (size_t i = 0; i < c->target_count; i++) {
+		const struct load_target *t = &c->targets[i];
+
+		if (t->mined_count < t->accepted_count)
 			return false;
+		for (size_t j = 0; j < t->replica_count; j++)
+			if (t->replicas[j].mined_count != t->mined_count)
+				return false;
+	}
 	return true;
 }
 
@@ -297,7 +363,9 @@ int bench_load(int argc, char **argv)
 	if (code != OK)
 		fprintf(stderr, "weft-bench load: %s\n", err.message);
 	else if (!all_mined(&c))
-		fprintf(stderr, "weft-bench load: not all accepted transfers were mined\n");
+		fprintf(stderr, "weft-bench load: not all accepted transfers were mined everywhere\n");
+	for (size_t i = 0; i < c.flags.replicas.count && i < LOAD_REPLICA_MAX; i++)
+		rpc_client_close(&c.replicas[i].rpc);
 	for (size_t i = 0; i < c.target_count; i++)
 		rpc_client_close(&c.targets[i].rpc);
 	load_plan_clear(&c.plan);

@@ -6,16 +6,24 @@
 
 #include "base/check.h"
 #include "io/clock.h"
+#include "io/net.h"
 #include "io/queue.h"
 #include "io/signal.h"
 
 #define STALL_RETRY_US 1000000
 #define EVENT_BATCH_MAX 64
 #define JOB_QUEUE_MAX 64  /* the node keeps its lead over the writer far below */
-#define EVENT_QUEUE_MAX (LIMIT_RPC_QUEUE_COUNT + JOB_QUEUE_MAX + 64)
+#define EVENT_QUEUE_MAX (LIMIT_RPC_QUEUE_COUNT + JOB_QUEUE_MAX + NODE_BATCH_MAX + 64)
+#define CALL_QUEUE_MAX (2 * LIMIT_RPC_QUEUE_COUNT + NODE_BATCH_MAX)
+#define HANDSHAKE_MAX 32
+#define HANDSHAKE_IP_MAX 16
+#define HANDSHAKE_TIMEOUT_MS 5000
+#define NET_GRACE_MS 500
 
-/* A request on its way: worker, node if it must, worker again. */
+/* What workers do: a request on its way (worker, node if it must, worker again), or
+ * a batch of transactions for the node. */
 struct call {
+	struct node_batch *batch;    /* else the rest */
 	struct http_request *http;
 	struct rpc_request *rpc; /* NULL until a worker has begun it */
 };
@@ -26,6 +34,8 @@ enum event_kind {
 	EVENT_JOB,      /* a job is done */
 	EVENT_JOB_FAIL, /* a job can't be finished */
 	EVENT_STALL,    /* the disk is full, or is no longer */
+	EVENT_BATCH,    /* a batch has run */
+	EVENT_NET,      /* something on the network */
 	EVENT_END,      /* wind down */
 };
 
@@ -34,6 +44,8 @@ struct event {
 	struct call *call;
 	struct http_request *get;
 	struct node_job *job;
+	struct node_batch *batch;
+	struct net_event net;
 	bool is_stalled;
 	struct err err;
 };
@@ -43,6 +55,7 @@ struct daemon {
 	struct node *node;
 	struct rpc *rpc;
 	struct http_server *http;
+	struct net *net;             /* NULL: no peers */
 
 	struct io_queue *calls, *events, *jobs;
 	struct io_workers *workers;
@@ -52,7 +65,8 @@ struct daemon {
 	struct io_mutex *head_mutex;
 	struct node_head *head;
 
-	uint64_t wake_us;            /* monotonic; node's thread only; UINT64_MAX: none */
+	/* Monotonic; node's thread only; UINT64_MAX: none. */
+	uint64_t wake_us, wake_peers_us;
 	atomic_bool is_ending;
 	bool has_failed;             /* set by the node's thread, read after it has ended */
 	struct err failure;
@@ -87,6 +101,49 @@ static void wake_at(void *ctx, uint64_t at_ms)
 	uint64_t now = io_wall_ms();
 
 	d->wake_us = io_monotonic_us() + (at_ms > now ? at_ms - now : 0) * 1000;
+}
+
+static uint64_t steady_ms(void *ctx)
+{
+	(void)ctx;
+	return io_monotonic_us() / 1000;
+}
+
+static void wake_peers_at(void *ctx, uint64_t at_ms)
+{
+	struct daemon *d = ctx;
+
+	d->wake_peers_us = at_ms == UINT64_MAX ? UINT64_MAX : at_ms * 1000;
+}
+
+static void recover(void *ctx, struct node_batch *batch)
+{
+	struct daemon *d = ctx;
+	struct call *call = xcalloc(1, sizeof(*call));
+
+	call->batch = batch;
+	must_push(d->calls, call);
+}
+
+static void peer_write(void *ctx, uint64_t handle, struct bytes bytes)
+{
+	struct daemon *d = ctx;
+
+	net_write(d->net, handle, bytes);
+}
+
+static void peer_close(void *ctx, uint64_t handle)
+{
+	struct daemon *d = ctx;
+
+	net_close(d->net, handle);
+}
+
+static void peer_connect(void *ctx, size_t dial, const char *endpoint)
+{
+	struct daemon *d = ctx;
+
+	net_connect(d->net, endpoint, dial);
 }
 
 static void write_job(void *ctx, struct node_job *job)
@@ -150,7 +207,16 @@ static void on_request(void *ctx, struct http_request *http)
 	UNREACHABLE();
 }
 
-/* --- RPC workers --- */
+/* --- network thread --- */
+
+static void on_net(void *ctx, struct net_event *net)
+{
+	struct daemon *d = ctx;
+
+	post(d, (struct event){ .kind = EVENT_NET, .net = *net });
+}
+
+/* --- workers --- */
 
 static void refuse(struct http_request *http)
 {
@@ -161,10 +227,15 @@ static void refuse(struct http_request *http)
 }
 
 /* Ends a call without its answer. */
-static void drop_call(struct call *call)
+static void drop_call(struct daemon *d, struct call *call)
 {
 	struct buf reply = { 0 };
 
+	if (call->batch) {
+		node_on_batch(d->node, call->batch);
+		free(call);
+		return;
+	}
 	if (call->rpc)
 		rpc_finish(call->rpc, &reply);
 	buf_clear(&reply);
@@ -179,9 +250,15 @@ static void on_call(void *ctx, void *item)
 	struct buf reply = { 0 };
 	bool needs_node = false;
 
+	if (call->batch) {
+		node_batch_run(call->batch);
+		post(d, (struct event){ .kind = EVENT_BATCH, .batch = call->batch });
+		free(call);
+		return;
+	}
 	/* The server has stopped: a second's work each would be for nobody. */
 	if (atomic_load(&d->is_ending)) {
-		drop_call(call);
+		drop_call(d, call);
 		return;
 	}
 	if (!call->rpc)
@@ -284,6 +361,40 @@ static void on_get(struct daemon *d, struct http_request *http)
 	http_reply(http, status, type, &body);
 }
 
+static void on_net_event(struct daemon *d, struct net_event *net)
+{
+	struct p2p_event event = { .handle = net->handle };
+
+	switch (net->kind) {
+	case NET_CONNECTED:
+		event.kind = P2P_EVENT_CONNECTED;
+		event.connected.is_outbound = net->is_outbound;
+		event.connected.dial = net->tag;
+		memcpy(event.connected.ip.bytes, net->ip, sizeof(net->ip));
+		memcpy(event.connected.exporter.bytes, net->exporter, sizeof(net->exporter));
+		break;
+	case NET_CONNECT_FAILED:
+		event.kind = P2P_EVENT_CONNECT_FAILED;
+		event.connect_failed = net->tag;
+		break;
+	case NET_BYTES:
+		event.kind = P2P_EVENT_BYTES;
+		event.bytes = buf_bytes(&net->bytes);
+		break;
+	case NET_SENT:
+		event.kind = P2P_EVENT_SENT;
+		event.sent_size = net->sent_size;
+		break;
+	case NET_CLOSED:
+		event.kind = P2P_EVENT_CLOSED;
+		break;
+	}
+	node_on_peer(d->node, &event);
+	if (net->kind == NET_BYTES || net->kind == NET_CLOSED)
+		net_taken(d->net, net->handle, net->bytes.size);
+	buf_clear(&net->bytes);
+}
+
 static void on_event(struct daemon *d, struct event *e)
 {
 	switch (e->kind) {
@@ -303,6 +414,12 @@ static void on_event(struct daemon *d, struct event *e)
 	case EVENT_STALL:
 		node_on_write_stall(d->node, e->is_stalled, &e->err);
 		break;
+	case EVENT_BATCH:
+		node_on_batch(d->node, e->batch);
+		break;
+	case EVENT_NET:
+		on_net_event(d, &e->net);
+		break;
 	case EVENT_END:
 		atomic_store(&d->is_ending, true);
 		break;
@@ -312,11 +429,11 @@ static void on_event(struct daemon *d, struct event *e)
 
 static uint64_t wait_us(const struct daemon *d)
 {
-	uint64_t now_us = io_monotonic_us();
+	uint64_t now_us = io_monotonic_us(), at_us = MIN(d->wake_us, d->wake_peers_us);
 
-	if (d->wake_us == UINT64_MAX)
+	if (at_us == UINT64_MAX)
 		return UINT64_MAX;
-	return d->wake_us > now_us ? d->wake_us - now_us : 0;
+	return at_us > now_us ? at_us - now_us : 0;
 }
 
 static void node_main(void *ctx)
@@ -333,20 +450,48 @@ static void node_main(void *ctx)
 			d->wake_us = UINT64_MAX;
 			node_on_tick(d->node);
 		}
+		if (io_monotonic_us() >= d->wake_peers_us) {
+			d->wake_peers_us = UINT64_MAX;
+			node_on_peer_tick(d->node);
+		}
+		node_on_turn_end(d->node);
 	}
 }
 
 /* --- life --- */
 
+static struct net_options net_options_of(const struct daemon_options *o)
+{
+	return (struct net_options){
+		.address = o->p2p_address,
+		.port = o->p2p_port,
+		.connection_max = o->node.p2p->session_max + HANDSHAKE_MAX,
+		.handshake_max = HANDSHAKE_MAX,
+		.handshake_ip_max = HANDSHAKE_IP_MAX,
+		.handshake_timeout_ms = HANDSHAKE_TIMEOUT_MS,
+		.log = o->node.log,
+	};
+}
+
+static size_t event_queue_max(const struct daemon_options *o)
+{
+	struct net_options net;
+
+	if (!o->node.p2p)
+		return EVENT_QUEUE_MAX;
+	net = net_options_of(o);
+	return EVENT_QUEUE_MAX + net_event_max(&net, o->node.p2p->static_count);
+}
+
 static void make(struct daemon *d, const struct daemon_options *o)
 {
 	d->options = o;
-	d->wake_us = UINT64_MAX;
+	d->wake_us = d->wake_peers_us = UINT64_MAX;
 	d->head_mutex = io_mutex_new();
 	d->reader = (struct node_reader){ acquire_head, d, o->info.params, now_ms };
 	d->jobs = io_queue_new(JOB_QUEUE_MAX);
-	d->events = io_queue_new(EVENT_QUEUE_MAX);
-	d->calls = io_queue_new(2 * LIMIT_RPC_QUEUE_COUNT);
+	d->events = io_queue_new(event_queue_max(o));
+	d->calls = io_queue_new(CALL_QUEUE_MAX);
 	d->rpc = rpc_new(&o->info, o->node.ecc, node_reader_backend(&d->reader), o->rpc_limits);
 }
 
@@ -354,7 +499,7 @@ static void drop_event(struct daemon *d, struct event *e)
 {
 	switch (e->kind) {
 	case EVENT_CALL:
-		drop_call(e->call);
+		drop_call(d, e->call);
 		break;
 	case EVENT_GET:
 		refuse(e->get);
@@ -362,6 +507,12 @@ static void drop_event(struct daemon *d, struct event *e)
 	case EVENT_JOB:
 	case EVENT_JOB_FAIL:
 		node_on_job_failed(d->node, e->job, &e->err);
+		break;
+	case EVENT_BATCH:
+		node_on_batch(d->node, e->batch);
+		break;
+	case EVENT_NET:
+		buf_clear(&e->net.bytes);
 		break;
 	case EVENT_STALL:
 	case EVENT_END:
@@ -376,7 +527,7 @@ static void drain(struct daemon *d)
 	void *item;
 
 	while (io_queue_pop(d->calls, &item, 1, 0) == 1)
-		drop_call(item);
+		drop_call(d, item);
 	while (io_queue_pop(d->events, &item, 1, 0) == 1)
 		drop_event(d, item);
 }
@@ -385,6 +536,7 @@ static void end(struct daemon *d)
 {
 	drain(d);
 	node_free(d->node);
+	net_free(d->net);
 	rpc_free(d->rpc);
 	node_head_unref(d->head);
 	io_queue_free(d->jobs);
@@ -399,22 +551,54 @@ static void wind_down(struct daemon *d)
 	http_server_stop(d->http, d->options->http_grace_ms);
 	post(d, (struct event){ .kind = EVENT_END });
 	io_thread_join(d->node_thread);
+	if (d->net)
+		net_stop(d->net, NET_GRACE_MS);
 	io_queue_close(d->jobs);
 	io_thread_join(d->writer_thread);
 	io_workers_stop(d->workers);
 }
 
-/* The port first: that it is taken should be known before anything is begun. */
+/* The ports first: that one is taken should be known before anything is begun. */
+static int start_ports(struct daemon *d, struct err *err)
+{
+	struct net_options net;
+	int code = http_server_start(&d->http, &d->options->http, on_request, d, err);
+
+	if (code != OK || !d->options->node.p2p)
+		return code;
+	net = net_options_of(d->options);
+	code = net_start(&d->net, &net, on_net, d, err);
+	if (code != OK)
+		http_server_stop(d->http, 0);
+	return code;
+}
+
 static int start(struct daemon *d, struct store *store, struct err *err)
 {
-	const struct node_io io = { d, now_ms, wake_at, write_job, publish, stop };
-	int code = http_server_start(&d->http, &d->options->http, on_request, d, err);
+	const struct node_io io = {
+		.ctx = d,
+		.now_ms = now_ms,
+		.wake_at = wake_at,
+		.write = write_job,
+		.steady_ms = steady_ms,
+		.wake_peers_at = wake_peers_at,
+		.recover = recover,
+		.peer_write = peer_write,
+		.peer_close = peer_close,
+		.peer_connect = peer_connect,
+		.publish = publish,
+		.stop = stop,
+	};
+	int code = start_ports(d, err);
 
 	if (code != OK)
 		return code;
 	code = node_new(&d->node, &d->options->node, store, &io, err);
-	if (code != OK)
-		http_server_stop(d->http, 0);
+	if (code == OK)
+		return OK;
+	http_server_stop(d->http, 0);
+	if (d->net)
+		net_stop(d->net, 0);
 	return code;
 }
 

@@ -5,6 +5,9 @@
  *        ▲                        ▲  │                   │   ▲                  │
  *        └────────replies─────────┴──┘◄──answered calls──┘   └──────done────────┘
  *
+ *   net thread ──bytes──► node thread ──bytes──► net thread; batches of transactions
+ *   go from the node's thread to the workers and back
+ *
  * Every queue is longer than what can be in it: requests are counted by the HTTP
  * server, jobs by the node. So no thread ever waits for room in a queue, and no
  * two can wait for each other.
@@ -20,6 +23,8 @@ struct daemon_options {
 	struct rpc_info info;
 	struct rpc_limits rpc_limits;
 	struct http_options http;
+	const char *p2p_address;     /* with node.p2p only */
+	uint16_t p2p_port;
 	size_t worker_count;
 	uint32_t http_grace_ms; /* on winding down: how long requests under way may go on */
 };

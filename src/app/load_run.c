@@ -248,15 +248,16 @@ static uint64_t process_cpu_us(int pid)
 	return us;
 }
 
-/* All senders' nonces, until everything accepted is there or nothing moves. */
-static int count_rest(struct run *r, uint64_t before, uint64_t *mined, uint64_t *end_us)
+/* All senders' nonces at `rpc`, until everything accepted is there or nothing moves. */
+static int count_rest(struct run *r, const char *name, struct rpc_client *rpc, uint64_t before, uint64_t *mined,
+		      uint64_t *end_us)
 {
 	uint64_t last = 0, now_us;
 	int code;
 
 	*end_us = io_monotonic_us();
 	for (;;) {
-		code = load_plan_count_mined(r->plan, &r->target->rpc, mined, r->err);
+		code = load_plan_count_mined(r->plan, rpc, mined, r->err);
 		if (code != OK)
 			return code;
 		*mined -= before;
@@ -267,12 +268,49 @@ static int count_rest(struct run *r, uint64_t before, uint64_t *mined, uint64_t 
 			return OK;
 		last = *mined;
 		if (now_us - *end_us > STALL_US) {
-			fprintf(stderr, "%s: %" PRIu64 " accepted transfers are not mined\n",
-				r->target->name, r->sent_count - *mined);
+			fprintf(stderr, "%s: %" PRIu64 " accepted transfers are not mined\n", name,
+				r->sent_count - *mined);
 			return OK;
 		}
 		usleep(SAMPLE_US);
 	}
+}
+
+/* Where the replicas stand before the slice. */
+static int replicas_before(struct run *r)
+{
+	struct load_target *t = r->target;
+	int code = OK;
+
+	for (size_t i = 0; code == OK && i < t->replica_count; i++) {
+		struct load_replica *other = &t->replicas[i];
+
+		code = load_plan_count_mined(r->plan, &other->rpc, &other->before_count, r->err);
+		other->before_us = process_cpu_us(other->pid);
+		if (code != OK)
+			err_prefix(r->err, code, "%s", other->url);
+	}
+	return code;
+}
+
+static int replicas_after(struct run *r, uint64_t *end_us)
+{
+	struct load_target *t = r->target;
+	uint64_t mined, at_us;
+	int code = OK;
+
+	for (size_t i = 0; code == OK && i < t->replica_count; i++) {
+		struct load_replica *other = &t->replicas[i];
+
+		code = count_rest(r, other->url, &other->rpc, other->before_count, &mined, &at_us);
+		if (code != OK)
+			return err_prefix(r->err, code, "%s", other->url);
+		other->mined_count += mined;
+		*end_us = MAX(*end_us, at_us);
+	}
+	for (size_t i = 0; i < t->replica_count; i++)
+		t->replicas[i].server_cpu_us += process_cpu_us(t->replicas[i].pid) - t->replicas[i].before_us;
+	return code;
 }
 
 static void prepare(struct run *r)
@@ -322,7 +360,9 @@ static int measure(struct run *r, uint64_t before)
 	if (code == OK && r->failed)
 		code = RPC_CLIENT_E_REFUSED;
 	if (code == OK)
-		code = count_rest(r, before, &mined, &end_us);
+		code = count_rest(r, t->name, &t->rpc, before, &mined, &end_us);
+	if (code == OK)
+		code = replicas_after(r, &end_us);
 	if (code != OK)
 		return code;
 	t->mined_count += mined;
@@ -345,6 +385,8 @@ int load_run_slice(const struct load_plan *p, struct load_target *t, const struc
 
 	prepare(&r);
 	code = load_plan_count_mined(p, &t->rpc, &before, err);
+	if (code == OK)
+		code = replicas_before(&r);
 	if (code == OK)
 		code = first_sample(&r);
 	if (code == OK)

@@ -6,10 +6,23 @@
 
 #include "app/load_plan.h"
 
+/* Another node of the target's network: what it has in the end is counted as well. */
+struct load_replica {
+	const char *url;
+	int pid;                   /* as the target's */
+	struct rpc_client rpc;
+	uint64_t mined_count, server_cpu_us; /* sums over all slices */
+	uint64_t before_count, before_us;    /* of the slice under way */
+};
+
+#define LOAD_REPLICA_MAX 64
+
 struct load_target {
 	const char *name, *url;
 	int pid;                   /* of the server, for its CPU time; 0: unknown */
 	struct rpc_client rpc;
+	struct load_replica *replicas;
+	size_t replica_count;
 	size_t next_batch;         /* of the plan, not sent yet here */
 	/* Sums over all its slices. */
 	uint64_t mined_count, accepted_count, retry_count;
@@ -23,7 +36,8 @@ struct load_slice {
 };
 
 /* Runs one slice and adds it to the target's sums. All that was accepted has been
- * mined when it returns, or nothing has moved for some seconds (said on stderr).
+ * mined when it returns, here and on every replica, or nothing has moved for some
+ * seconds (said on stderr).
  * IO_E_*, RPC_CLIENT_E_REFUSED (a transfer was refused for good). */
 int load_run_slice(const struct load_plan *p, struct load_target *t, const struct load_slice *slice,
 		   struct err *err);

@@ -159,6 +159,14 @@ int options_parse_file(const struct option_table *table, void *target, const str
 	return OK;
 }
 
+bool options_given(const struct option_table *table, const struct options_seen *seen, const char *name)
+{
+	const struct option *o = find(table, bytes_of_str(name));
+
+	CHECK(o);
+	return seen->by_index[o - table->options];
+}
+
 static void print_default(FILE *out, const struct option *o, const void *defaults)
 {
 	const void *at = (const uint8_t *)defaults + o->offset;

@@ -69,6 +69,9 @@ int options_parse_arguments(const struct option_table *table, void *target, stru
 int options_parse_file(const struct option_table *table, void *target, const struct options_seen *seen,
 		       const char *path, struct err *err);
 
+/* True if `name` stood on the command line. */
+bool options_given(const struct option_table *table, const struct options_seen *seen, const char *name);
+
 /* The options part of --help. */
 void options_print(FILE *out, const struct option_table *table, const void *defaults);
 

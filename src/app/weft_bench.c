@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
 	{ "crypto", bench_crypto, "signatures and hashes on one core" },
 	{ "exec", bench_exec, "blocks of transfers: execution, roots, the state tree" },
+	{ "latency", bench_latency, "from a transfer to its receipt, on an idle node" },
 	{ "load", bench_load, "transfers that a running node mines per second" },
 	{ "state", bench_state, "a block's state: trie and database, beside raw LevelDB" },
 };

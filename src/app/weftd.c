@@ -12,6 +12,7 @@
 #include "app/files.h"
 #include "app/options.h"
 #include "app/password.h"
+#include "app/peers.h"
 #include "base/check.h"
 #include "codec/hex.h"
 #include "crypto/hd.h"
@@ -39,6 +40,10 @@ struct weftd_options {
 	const char *http_addr, *http_hosts, *http_origins;
 	uint64_t http_port, http_connections, rpc_body_size, rpc_batch_count, rpc_reply_size, rpc_workers;
 	uint64_t cache_mb, trie_mb, history_s, pool_count, pool_mb, pool_sender_count;
+	const char *p2p_addr;
+	uint64_t p2p_port, p2p_sessions;
+	bool p2p_open;
+	struct option_list peers, p2p_allow;
 	uint64_t chain_id;
 	struct option_list new_validators, funds;
 };
@@ -69,6 +74,15 @@ static const struct option run_options[] = {
 	  4096, 1ull << 30 },
 	{ "rpc-batch-count", OPTION_NUMBER, MEMBER(rpc_batch_count), "N", "calls in one batch", 1, 100000 },
 	{ "rpc-reply-size", OPTION_NUMBER, MEMBER(rpc_reply_size), "BYTES", "largest reply", 4096, 1ull << 32 },
+	{ "p2p-addr", OPTION_TEXT, MEMBER(p2p_addr), "ADDRESS", "where other nodes connect" },
+	{ "p2p-port", OPTION_NUMBER, MEMBER(p2p_port), "PORT", "its port; 0: no peers (so with --dev unless given)",
+	  0, 65535 },
+	{ "peer", OPTION_LIST, MEMBER(peers), "ADDRESS@HOST:PORT", "a node to stay connected with; repeat for more" },
+	{ "p2p-allow", OPTION_LIST, MEMBER(p2p_allow), "ADDRESS",
+	  "a node that may connect besides validators and --peer" },
+	{ "p2p-open", OPTION_FLAG, MEMBER(p2p_open), NULL, "any node of this chain may connect" },
+	{ "p2p-sessions", OPTION_NUMBER, MEMBER(p2p_sessions), "N", "connected nodes at a time",
+	  1, LIMIT_P2P_SESSION_COUNT },
 	{ "pool-count", OPTION_NUMBER, MEMBER(pool_count), "N", "transactions that may wait", 16, 1ull << 24 },
 	{ "pool-mb", OPTION_NUMBER, MEMBER(pool_mb), "MIB", "their size", 1, 1ull << 16 },
 	{ "pool-sender-count", OPTION_NUMBER, MEMBER(pool_sender_count), "N", "of one sender", 1, 1ull << 20 },
@@ -108,6 +122,9 @@ static struct weftd_options default_options(void)
 		.cache_mb = 64,
 		.trie_mb = LIMIT_TRIE_NODE_SIZE / MIB,
 		.history_s = HISTORY_MS_DEFAULT / 1000,
+		.p2p_addr = "127.0.0.1",
+		.p2p_port = 30900,
+		.p2p_sessions = 64,
 	};
 }
 
@@ -566,11 +583,46 @@ static struct hash genesis_hash(struct store *store)
 	return hash;
 }
 
+/* Who we are on the network and whom we know. A validator's node key is its own key:
+ * that is how the others know its messages' sender. */
+static int configure_peers(const struct weftd_options *o, struct daemon_options *options, struct peers *peers,
+			   struct p2p_config *out, struct err *err)
+{
+	const struct node_config *node = &options->node;
+	int code = peers_parse(peers, &o->peers, &o->p2p_allow, err);
+
+	if (code != OK || o->p2p_port == 0)
+		return code;
+	*out = (struct p2p_config){
+		.chain_id = node->genesis->params.chain_id,
+		.genesis_hash = options->info.genesis_hash,
+		.ecc = node->ecc,
+		.key = node->validator_key,
+		.listen_port = (uint16_t)o->p2p_port,
+		.software = client_version(),
+		.statics = peers->statics,
+		.static_count = peers->static_count,
+		.allowed = peers->allowed,
+		.allowed_count = peers->allowed_count,
+		.is_open = o->p2p_open,
+		.session_max = o->p2p_sessions,
+		.seed = make_seed(),
+	};
+	if (!node->is_validator)
+		code = peers_node_key(&out->key, node->ecc, o->datadir, err);
+	options->node.p2p = out;
+	options->p2p_address = o->p2p_addr;
+	options->p2p_port = (uint16_t)o->p2p_port;
+	return code;
+}
+
 static int run_chain(const struct weftd_options *o, const struct genesis *g, const struct ecc *ecc,
 		     const struct log *log, struct err *err)
 {
 	struct daemon_options options = daemon_options_of(o, g, ecc, log);
 	struct announcement announcement = { log, o->http_addr };
+	struct peers *peers = xcalloc(1, sizeof(*peers));
+	struct p2p_config p2p = { 0 };
 	struct store_report report;
 	struct store *store;
 	const struct store_options store_options = {
@@ -582,19 +634,24 @@ static int run_chain(const struct weftd_options *o, const struct genesis *g, con
 	};
 	int code = set_validator(o, &options, err);
 
-	if (code != OK)
+	if (code == OK)
+		code = store_open(&store, &store_options, g, &report, err);
+	if (code != OK) {
+		free(peers);
 		return code;
-	code = store_open(&store, &store_options, g, &report, err);
-	if (code != OK)
-		return code;
+	}
 	log_woke(log, &report);
 	options.info.genesis_hash = genesis_hash(store);
 	if (options.node.is_validator && report.consensus_log_missing)
 		code = ERR_SET(err, NODE_E_SIGN_RECORD, "the log of what this validator signed is missing: signing now "
 			       "could contradict it; restore %s/log, or run without --validator", o->datadir);
 	if (code == OK)
+		code = configure_peers(o, &options, peers, &p2p, err);
+	if (code == OK)
 		code = daemon_run(&options, store, announce, &announcement, err);
 	store_close(store);
+	free(peers);
+	crypto_wipe(&p2p.key, sizeof(p2p.key));
 	crypto_wipe(&options.node.validator_key, sizeof(options.node.validator_key));
 	LOG_INFO(log, "weftd", "ended", "code=%d", exit_code(code));
 	return code;
@@ -669,6 +726,8 @@ static int parse(struct weftd_options *o, bool *is_init, int argc, char **argv, 
 		code = options_parse_file(table, o, &seen, o->config, err);
 	if (code == OK && o->dev && o->validator)
 		code = ERR_SET(err, APP_E_USAGE, "--dev brings a validator of its own: leave --validator out");
+	if (!*is_init && o->dev && o->peers.count == 0 && !options_given(table, &seen, "p2p-port"))
+		o->p2p_port = 0;
 	if (!o->datadir && (*is_init || !o->dev))
 		o->datadir = file_default_datadir();
 	return code;

@@ -42,6 +42,25 @@
 #define LIMIT_PAST_VIEW_SIZE (256 * MIB) /* memory of one view of a past state */
 #define LIMIT_TRIE_NODE_SIZE (512 * MIB) /* memory of loaded trie nodes before clean ones go */
 
+/* Peers. */
+#define LIMIT_P2P_SESSION_COUNT 128     /* connections, those before their hello included */
+#define LIMIT_P2P_HANDSHAKE_COUNT 32    /* inbound connections before their hello */
+#define LIMIT_P2P_STRANGER_COUNT 32     /* inbound sessions of peers on no list */
+#define LIMIT_P2P_GROUP_COUNT 8         /* of those, and of handshakes, in one /24 or /48 */
+#define LIMIT_P2P_STATIC_COUNT 128      /* peers to dial */
+#define LIMIT_P2P_ALLOWED_COUNT 1024    /* peers that are always taken */
+#define LIMIT_P2P_SCORE_COUNT 1024      /* peers and addresses whose offences are remembered */
+#define LIMIT_P2P_READ_SIZE (64 * KIB)  /* handed to a session at once */
+#define LIMIT_P2P_WINDOW_SIZE (256 * KIB) /* given to a socket and not yet sent, beside one frame */
+#define LIMIT_P2P_INPUT_SIZE (128 * MIB)  /* unfinished frames of all sessions */
+#define LIMIT_P2P_CONSENSUS_QUEUE_SIZE (32 * MIB) /* waiting for one peer; beyond: it is dropped */
+#define LIMIT_P2P_BLOCKS_QUEUE_SIZE (20 * MIB)    /* beyond: the answer is dropped */
+#define LIMIT_P2P_GOSSIP_QUEUE_SIZE (8 * MIB)     /* beyond: the batch is dropped */
+#define LIMIT_P2P_KNOWN_COUNT 65536     /* transactions remembered, twice */
+#define LIMIT_P2P_HANDSHAKE_MS 5000     /* from the connection to a good hello */
+
+static_assert(LIMIT_P2P_HANDSHAKE_COUNT + LIMIT_P2P_STRANGER_COUNT < LIMIT_P2P_SESSION_COUNT,
+	      "strangers leave room for those who are always taken");
 static_assert(LIMIT_TX_SIZE < LIMIT_POOL_SIZE, "the pool holds the largest transaction");
 static_assert(LIMIT_TX_SIZE * 2 + 4096 < LIMIT_RPC_BODY_SIZE, "a transaction in hex fits one request");
 static_assert(LIMIT_POOL_FUTURE_COUNT < LIMIT_POOL_COUNT, "future transactions never fill the pool");

@@ -2,32 +2,45 @@
  * consensus - agreement on one block a height: PBFT (Castro and Liskov, 1999) on
  * blocks, with weights, as a state machine without I/O.
  *
- *    due ──► PROPOSE ──► proposed ──► pre-prepare, prepare ──► Q prepares: prepared
- *     ▲                                                              │
- *     │                                                           commit
- *     │         next height                                          │
- *     └───────────────────────── COMMIT ◄── Q commits ◄── durable ◄──┘
+ *    due ──► PROPOSE ──► PRE-PREPARE ──► EXECUTE ──► PREPARE ──► Q prepares: prepared
+ *     ▲                       ▲                                        │
+ *     │                       │ justified by Q view-changes          COMMIT
+ *     │  next height          │                                        │
+ *     │                  VIEW-CHANGE ◄── time-out, or > f weight above │
+ *     └──────────────────────────── final ◄── Q commits, one's own durable first
  *
  * consensus_step(state, event) changes the state and lists what is to be done in
  * a bounded array of effects. It reads no clock (events carry the time), asks no
- * database, sends nothing, allocates nothing; signing, checking signatures and
- * the proposer's turn are injected. The same code runs in the node, in tests and
- * in simulation.
+ * database and sends nothing; signing, checking signatures, a block's hash and the
+ * proposer's turn are injected. The same code runs in the node, in tests and in
+ * simulation, for one validator and for many.
  *
- * Rules that hold at every step:
+ * Rules that hold at every step (T total weight, f = ⌊(T-1)/3⌋, Q = T - f):
  * - Before it is sent, it is on disk: an own message leaves, or counts towards a
  *   quorum of commits, only after PERSISTED has come back for its record. Records
  *   are written in order, so that a durable commit has a durable prepare before it.
- * - A commit needs Q = T - f weight of distinct signers.
+ * - A block is prepared with Q prepares of one view, final with Q commits of one
+ *   view, whichever. Signers are distinct; each was verified before it was stored.
+ * - The sign record only moves forward: (height, view, step), with the steps in the
+ *   order view-change, pre-prepare, prepare, commit. At one position the same
+ *   bytes are sent again, or none. So after VIEW-CHANGE(h, v) nothing is signed at
+ *   h below v, not after a restart either.
+ * - The highest prepared certificate, with its block, goes into every own
+ *   view-change; only a higher one replaces it. No lock outlives a view: a justified
+ *   pre-prepare binds whoever has prepared another block before.
+ * - A time-out of view v is t0 · 2^min(v, 6). View 0's runs from when a block is due.
+ *   View-changes above mine of more than f weight take me to the smallest of them; one
+ *   alone never does. Any commit starts afresh: what belonged to the height is gone.
  * - A record of a height is written only when the block below is durable, so after
  *   a crash at most one height is signed and not committed.
- * - The sign record only moves forward: (height, view, step) rises, and at one
- *   position the same bytes give the same signature or none.
  *
- * This version runs a set whose quorum is this validator alone (consensus_new
- * refuses others). With more validators messages arrive through
- * CONSENSUS_EVENT_MESSAGE and leave through CONSENSUS_EFFECT_SEND; callers stay
- * as they are.
+ * Memory. For each of 11 heights (this one and 10 above), each validator and each
+ * of 8 views around the current one: one signed statement of about 130 bytes a
+ * kind; 6 MB for 128 validators. Blocks, of at most BLOCK_SEALED_SIZE_MAX each:
+ * the one under agreement, the one of the highest certificate if it is another, up to
+ * CONSENSUS_CLAIM_MAX that others' view-changes claim, up to CONSENSUS_FUTURE_MAX
+ * proposals of later heights; encoded, the own pre-prepare, view-change and record.
+ * These buffers grow to what was needed and are used again.
  */
 #ifndef WEFT_CONSENSUS_CONSENSUS_H
 #define WEFT_CONSENSUS_CONSENSUS_H
@@ -41,6 +54,7 @@ enum consensus_error {
 	CONSENSUS_E_SET = ERR_BASE_CONSENSUS, /* a validator set that this node can't serve */
 	CONSENSUS_E_RECORD,                   /* a log record that is malformed or goes back */
 	CONSENSUS_E_SIGN_RECORD,              /* would sign a second value at one position */
+	CONSENSUS_E_EVIDENCE,                 /* two statements that prove nothing */
 };
 
 /* What the machine is told about itself; borrowed pieces outlive it. */
@@ -57,6 +71,10 @@ struct consensus_config {
 	int (*sign)(void *ctx, struct signature *out, const struct hash *digest, struct err *err);
 	bool (*verify)(void *ctx, const struct signature *sig, const struct hash *digest,
 		       const struct addr *signer);
+	/* True if `sealed` is the block with this hash, recomputed from these bytes down to
+	 * the transactions: what block_decode_sealed() finds. Asked for others' blocks only;
+	 * may be NULL in a set of one. */
+	bool (*is_block)(void *ctx, struct bytes sealed, const struct hash *hash);
 	void *ctx;
 };
 
@@ -70,8 +88,8 @@ struct consensus_tip {
 	                                   capped at CONFIRMATION_COUNT */
 };
 
-/* A block that consensus works on: its hash, and its sealed bytes, which the
- * caller keeps until the height is committed. */
+/* A block that consensus works on: its hash, and its sealed bytes, borrowed during
+ * the step. Another's block that is to be executed has only these two. */
 struct consensus_block {
 	struct hash hash;
 	uint64_t time_ms;
@@ -98,6 +116,8 @@ struct consensus_event {
 		struct {
 			struct hash hash;
 			bool is_valid;
+			uint64_t time_ms;       /* of a valid block, as in consensus_block */
+			bool has_txs;
 		} executed;
 		uint64_t persisted;             /* the record's number */
 		const struct message *message;  /* borrowed during the step */
@@ -105,21 +125,33 @@ struct consensus_event {
 	};
 };
 
+/* Of PROPOSE and EXECUTE only the newest is to be answered: a newer one, or a COMMIT or
+ * COMMITTED, makes the earlier void. A late answer is recognised and does nothing. */
 enum consensus_effect_kind {
-	CONSENSUS_EFFECT_PROPOSE, /* make a block of `height` on the tip; answer PROPOSED */
-	CONSENSUS_EFFECT_EXECUTE, /* execute another's block; answer EXECUTED */
-	CONSENSUS_EFFECT_PERSIST, /* append `record` to the consensus log and sync; answer PERSISTED */
-	CONSENSUS_EFFECT_SEND,    /* to all other validators */
-	CONSENSUS_EFFECT_COMMIT,  /* `hash` is final, with its certificate; the machine is at the next height */
-	CONSENSUS_EFFECT_TIMER,   /* a TICK is wanted at `at_ms`; replaces the earlier wish */
-	CONSENSUS_EFFECT_TRACE,   /* for the log */
+	CONSENSUS_EFFECT_PROPOSE,  /* make a block of `height` on the tip; answer PROPOSED */
+	CONSENSUS_EFFECT_EXECUTE,  /* execute another's block; answer EXECUTED */
+	CONSENSUS_EFFECT_PERSIST,  /* append `record` to the consensus log and sync; answer PERSISTED */
+	CONSENSUS_EFFECT_SEND,     /* to all other validators */
+	CONSENSUS_EFFECT_COMMIT,   /* `hash` is final, with its certificate; the machine is at the next height */
+	CONSENSUS_EFFECT_TIMER,    /* a TICK is wanted at `at_ms`; replaces the earlier wish */
+	CONSENSUS_EFFECT_EVIDENCE, /* a validator has signed two values at one (height, view, kind) */
+	CONSENSUS_EFFECT_BEHIND,   /* `peer.validator` seems to have blocks up to `peer.height`: fetch them,
+	                              with certificates, from there or anywhere; answer COMMITTED */
+	CONSENSUS_EFFECT_SERVE,    /* `peer.validator` asks for a new view at `peer.height`, which is final
+	                              here: send it that block with its certificate */
+	CONSENSUS_EFFECT_TRACE,    /* for the log */
 };
 
 enum consensus_trace {
 	CONSENSUS_TRACE_PREPARED,
 	CONSENSUS_TRACE_RESUMED,     /* a height begun before a restart is gone on with */
 	CONSENSUS_TRACE_UNEXPECTED,  /* an event that answers nothing that was asked */
-	CONSENSUS_TRACE_SIGN_FAILED,
+	CONSENSUS_TRACE_SIGN_FAILED, /* the signer failed, or a second value was to be signed: stop */
+	CONSENSUS_TRACE_VIEW,        /* a view above 0 is asked for, or entered */
+	CONSENSUS_TRACE_REFUSED,     /* a message that breaks a rule, or whose signatures are not its signers' */
+	CONSENSUS_TRACE_INVALID,     /* the proposed block did not execute */
+	CONSENSUS_TRACE_TWIN,        /* another node signs with this validator's key: stop one of them */
+	CONSENSUS_TRACE_DIVERGED,    /* a quorum has committed a block that does not execute here: stop */
 };
 
 struct consensus_effect {
@@ -130,12 +162,27 @@ struct consensus_effect {
 			uint64_t number;
 			struct bytes record;    /* valid until the next step */
 		} persist;
-		struct consensus_block execute;
+		struct {
+			struct consensus_block block; /* sealed: valid until the next step */
+			/* A quorum prepared it, or this validator did before: its time is no
+			 * longer compared with the clock, nor its proposer with this view's. */
+			bool is_reproposal;
+		} execute;
 		struct bytes send;              /* an encoded message; valid until the next step */
 		struct {
 			struct hash hash;
 			struct bytes certificate; /* RLP (chain/certificate.h); valid until the next step */
 		} commit;
+		struct {
+			/* What was signed, as messages without blocks and proofs, the longest 200
+			 * bytes: consensus_check_evidence(). Valid until the next step. */
+			struct bytes first, second;
+			size_t validator;
+		} evidence;
+		struct {
+			size_t validator;
+			uint64_t height;
+		} peer;
 		uint64_t at_ms;
 		enum consensus_trace trace;
 	};
@@ -147,44 +194,71 @@ struct consensus_effects {
 	struct consensus_effect items[CONSENSUS_EFFECT_MAX];
 };
 
+/* Bounds of what is kept of others. */
+#define CONSENSUS_HEIGHT_AHEAD 10  /* messages of so many heights above */
+#define CONSENSUS_VIEW_COUNT 8     /* and of so many views a height */
+#define CONSENSUS_VIEW_MAX (1ull << 32) /* a higher view is refused */
+#define CONSENSUS_CLAIM_MAX 4
+#define CONSENSUS_FUTURE_MAX 4
+#define CONSENSUS_TIMEOUT_SHIFT_MAX 6
+
 struct consensus;
 
-/* A machine at the height after `tip`. CONSENSUS_E_SET if its quorum needs more
- * than this validator. */
+/* A machine at the height after `tip`. */
 int consensus_new(struct consensus **out, const struct consensus_config *config,
 		  const struct consensus_tip *tip, struct err *err);
 void consensus_free(struct consensus *c);
 
-/* Feeds back one record of the consensus log, in order, before the first step. If
- * its height is the one after the tip, this validator has signed a block there that
- * was not committed, and is bound to it: `sealed` receives that block, else is left
- * empty. The caller executes it and answers PROPOSED with it when asked to PROPOSE.
+/* Feeds back one record of the consensus log, in order, before the first step. What
+ * it says of the height after the tip binds this validator: it goes on there, sends what it
+ * had signed again, and asks to EXECUTE the block. If the newest is a proposal of its
+ * own making, `sealed` receives that block, else is left empty: the caller executes it
+ * and answers PROPOSED with it when asked to PROPOSE.
  * CONSENSUS_E_RECORD if the record is not this validator's, goes back, or lies
- * beyond the chain's end. */
+ * beyond the chain's end. Verifies all its signatures. */
 int consensus_restore(struct consensus *c, struct bytes record, struct buf *sealed, struct err *err);
 
-/* The newest sign record, for the log to carry on when it is trimmed. */
-struct bytes consensus_sign_record(const struct consensus *c);
+/* Appends a record that stands for all before it, for the log to carry on when it is
+ * trimmed; nothing if nothing was ever signed. */
+void consensus_sign_record(const struct consensus *c, struct buf *out);
 
 void consensus_step(struct consensus *c, const struct consensus_event *event,
 		    struct consensus_effects *effects);
 
+/* OK if `first` and `second` prove that one member of the configured set signed two
+ * values at one (height, view, kind), and which; else CONSENSUS_E_EVIDENCE. */
+int consensus_check_evidence(const struct consensus_config *config, struct bytes first,
+			     struct bytes second, size_t *validator, struct err *err);
+
 /* "Why is it not moving?" */
 enum consensus_phase {
-	CONSENSUS_IDLE,       /* nothing to do before the next block is due */
-	CONSENSUS_PROPOSING,  /* waits for PROPOSED */
-	CONSENSUS_PREPARING,  /* waits for Q prepares */
-	CONSENSUS_COMMITTING, /* waits for its own commit to be durable, or for Q commits */
+	CONSENSUS_IDLE,          /* nothing to do before the next block is due */
+	CONSENSUS_PROPOSING,     /* waits for PROPOSED */
+	CONSENSUS_VIEW_CHANGING, /* waits for the justified proposal of its view */
+	CONSENSUS_EXECUTING,     /* waits for EXECUTED */
+	CONSENSUS_PREPARING,     /* waits for Q prepares */
+	CONSENSUS_COMMITTING,    /* waits for its own commit to be durable, or for Q commits */
+	CONSENSUS_FETCHING,      /* has Q commits for a block that it lacks */
 };
 const char *consensus_phase_name(enum consensus_phase phase);
 
 struct consensus_status {
 	uint64_t height, view;
 	enum consensus_phase phase;
+	size_t proposer;              /* of (height, view) */
 	bool has_timer;
 	uint64_t timer_ms;            /* when the next step is due by itself */
+	bool has_deadline;
+	uint64_t deadline_ms;         /* when the view times out */
 	struct signer_bits prepared, committed; /* who voted at (height, view) */
+	struct signer_bits view_changed;        /* who asks for this view or a higher one */
+	struct signer_bits waited_for;          /* who has not done what the phase waits for */
+	struct weight missing;        /* what these lack to a quorum; 0 if no votes are waited for */
 	struct consensus_tip tip;
+	uint64_t last_seen_ms[VALIDATOR_COUNT_MAX];     /* of the newest verified message; 0: never */
+	uint64_t last_seen_height[VALIDATOR_COUNT_MAX]; /* the highest of any of them */
+	/* Since the start. */
+	uint64_t refused_total, evidence_total, view_change_total;
 };
 void consensus_get_status(const struct consensus *c, struct consensus_status *out);
 

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
 
 #define WORKER_BATCH_MAX 16
+#define WORKER_NICE 10
 
 /* A ring under one mutex. Waiters are counted, so that a push or pop that wakes
  * nobody makes no system call. `count` and `closed` change under the mutex and
@@ -220,6 +222,10 @@ static void work(void *arg)
 	struct io_workers *w = arg;
 	void *items[WORKER_BATCH_MAX];
 	size_t share, taken;
+
+	/* Linux keeps this value for each thread. Workers do the bulk; whoever waits
+	 * for a loop's next turn must not wait for them. A refusal changes nothing. */
+	setpriority(PRIO_PROCESS, 0, WORKER_NICE);
 
 	for (;;) {
 		share = io_queue_count(w->queue) / (2 * w->count);

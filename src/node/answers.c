@@ -3,9 +3,8 @@
 
 #include "base/check.h"
 
-static int submit(void *ctx, struct tx *t, struct err *err)
+int node_submit(struct node *n, struct tx *t, struct err *err)
 {
-	struct node *n = ctx;
 	struct txpool_account account;
 	struct account sender;
 	int code;
@@ -29,8 +28,20 @@ static int submit(void *ctx, struct tx *t, struct err *err)
 		return RPC_E_REJECTED;
 	}
 	n->metrics.submitted_total++;
-	node_route_work(n);
 	return OK;
+}
+
+static int submit(void *ctx, struct tx *t, struct err *err)
+{
+	struct node *n = ctx;
+	int code = node_submit(n, t, err);
+
+	n->metrics.recovered_total++; /* by the worker that decoded it */
+	if (code == OK) {
+		node_gossip(n, t);
+		node_route_work(n);
+	}
+	return code;
 }
 
 static struct tx *pool_get(void *ctx, const struct hash *hash)
@@ -122,15 +133,23 @@ static const char *status_reason(const struct node *n, const struct consensus_st
 		return "the disk is full: free space, and the node goes on by itself";
 	if (n->is_proposal_due)
 		return "the writer catches up with blocks that are final already";
+	if (n->pending.kind == NODE_PENDING_FETCHED || n->is_fetching || n->fetched_count > 0)
+		return "this node is behind and fetches blocks";
 	switch (status->phase) {
 	case CONSENSUS_IDLE:
 		return "nothing waits: the next block comes with a transaction or at the heartbeat";
 	case CONSENSUS_PROPOSING:
 		return "a block is being made";
+	case CONSENSUS_VIEW_CHANGING:
+		return "waits for enough validators to agree on a new proposer, and for its block";
+	case CONSENSUS_EXECUTING:
+		return "executes the proposed block";
 	case CONSENSUS_PREPARING:
-		return "waits for a quorum of prepares";
+		return "waits for a quorum of prepares: see who has not voted";
 	case CONSENSUS_COMMITTING:
-		return "waits until its own commit is on disk";
+		return "waits for a quorum of commits: see who has not voted";
+	case CONSENSUS_FETCHING:
+		return "a quorum has committed a block that this node lacks: it is being fetched";
 	}
 	UNREACHABLE();
 }
@@ -146,12 +165,15 @@ static void status_members(const struct node *n, const struct consensus_status *
 		out->members[i] = (struct rpc_consensus_member){
 			.address = set->members[i].address,
 			.weight = set->members[i].weight,
-			.voted = signer_bits_get(&status->prepared, i),
+			.voted = !signer_bits_get(&status->waited_for, i),
+			.has_last_seen = status->last_seen_ms[i] > 0,
+			.last_seen_ms = status->last_seen_ms[i],
 		};
-	out->voted = validator_set_weight(set, &status->prepared);
+	out->voted = validator_set_weight(set, status->phase == CONSENSUS_COMMITTING ? &status->committed
+										 : &status->prepared);
 	out->total = set->total;
 	out->quorum = validator_set_quorum(set);
-	out->missing.n = out->voted.n < out->quorum.n ? out->quorum.n - out->voted.n : 0;
+	out->missing = status->missing;
 }
 
 static void consensus_status(void *ctx, struct rpc_consensus_status *out)
@@ -189,8 +211,12 @@ static void metrics(void *ctx, struct buf *out)
 
 static size_t peer_count(void *ctx)
 {
-	(void)ctx; /* a chain of one validator has no peers */
-	return 0;
+	const struct node *n = ctx;
+	struct p2p_metrics p2p = { 0 };
+
+	if (n->p2p)
+		p2p_get_metrics(n->p2p, &p2p);
+	return p2p.ready_count;
 }
 
 /* A block is overdue when twice the heartbeat has passed without one. */

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "base/map.h"
 #include "exec/exec.h"
 #include "node/node.h"
 
@@ -50,7 +51,80 @@ struct node_head {
 	uint64_t seed;
 };
 
+/* Transactions on their way through a worker. */
+enum node_batch_kind {
+	NODE_BATCH_GOSSIP, /* raw envelopes from a peer: decode, check, recover */
+	NODE_BATCH_BLOCK,  /* a block's transactions that the pool does not know: recover */
+};
+
+struct node_batch {
+	enum node_batch_kind kind;
+	const struct chain_params *params;
+	const struct ecc *ecc;
+	struct addr peer;            /* GOSSIP: who sent it */
+	uint64_t ticket;             /* BLOCK: which pending block it is for */
+	struct buf raw;              /* GOSSIP: the envelopes, one behind the other */
+	size_t *sizes;               /* GOSSIP: of each */
+	struct tx **txs;             /* references; GOSSIP: filled by the run, NULL where invalid */
+	struct hash *hashes;         /* GOSSIP: of each */
+	size_t count;
+	bool is_valid;               /* after the run: all of them are */
+};
+
+/* A block that came from elsewhere, until its senders are known and it is executed. */
+enum node_pending_kind {
+	NODE_PENDING_NONE,
+	NODE_PENDING_PROPOSED, /* consensus asked for it */
+	NODE_PENDING_FETCHED,  /* it came with its certificate */
+};
+
+struct node_pending {
+	enum node_pending_kind kind;
+	uint64_t ticket;             /* of the batch that recovers its senders */
+	bool is_waiting;             /* for gossip that a worker has already */
+	struct block block;
+	struct buf sealed;
+	struct buf certificate;      /* FETCHED */
+	struct addr coinbase;        /* PROPOSED: whose turn it is; zero: any validator's */
+};
+
+/* Blocks executed at this height, so that whichever becomes final is at hand. */
+#define NODE_EXECUTED_MAX 4
+struct node_executed {
+	struct hash hash;
+	struct buf sealed;
+};
+
+/* Fetched blocks that wait for their turn. */
+struct node_fetched {
+	struct buf sealed, certificate;
+};
+
+/* Of the pool, what a peer that has just come is told. */
+#define NODE_SHARE_SIZE_MAX (4 * MIB)
+
+#define NODE_RECENT_MAX 16384
+
+#define NODE_COMMAND_MAX 512
+struct node_command {
+	struct p2p_event event;
+	struct buf data;             /* what the event points to */
+	size_t *sizes;               /* of SEND_TRANSACTIONS */
+	size_t count;
+};
+
+/* A proposal's time may be ahead of this node's clock by so much. */
+#define NODE_CLOCK_DRIFT_MS 2000
+
+/* A validator that is one block behind asks for it after so long. */
+#define NODE_LAG_MS 300
+
+/* Blocks asked for at a time. */
+#define NODE_FETCH_COUNT 64
+
 struct node_metrics {
+	uint64_t recovered_total, executed_total, invalid_total, fetched_total, evidence_total;
+	uint64_t view_changes_total, messages_total, malformed_total;
 	uint64_t blocks_total, txs_total, gas_total;
 	uint64_t submitted_total, rejected_total;
 	uint64_t records_total, flushes_total, stalls_total;
@@ -67,6 +141,8 @@ struct node {
 	/* The newest block that consensus committed; the writer may lag behind. */
 	struct exec_parent tip;
 	uint64_t written_height;
+	size_t job_count;            /* with the writer */
+	size_t batch_count;          /* with the workers */
 	uint64_t flush_taken_height;
 	bool is_flushing;
 
@@ -86,6 +162,32 @@ struct node {
 	bool is_stalled;             /* the disk is full */
 	struct err stall;
 
+	/* Others' blocks. */
+	struct node_pending pending;
+	uint64_t ticket;
+	struct node_executed executed[NODE_EXECUTED_MAX];
+	size_t executed_next;
+
+	/* Blocks with certificates, when this node is behind. */
+	bool is_fetching;
+	uint64_t lag_check_ms;       /* steady; 0: none */
+	uint64_t fetch_target;       /* the highest that somebody says to have */
+	struct node_fetched fetched[NODE_FETCH_COUNT];
+	size_t fetched_first, fetched_count;
+
+	/* Peers. */
+	struct p2p *p2p;
+	bool is_stepping;            /* inside p2p_step()'s loop: commands wait */
+	struct node_command commands[NODE_COMMAND_MAX];
+	size_t command_count;
+	/* Transactions whose senders a block's arrival made us find, so that gossip that
+	 * comes late does not find them again; two generations. */
+	struct map recent[2];
+	struct map in_flight;        /* hashes of gossip that workers have */
+	struct buf gossip;           /* raw transactions of this turn */
+	size_t *gossip_sizes;
+	size_t gossip_count, gossip_capacity;
+
 	struct consensus_event follow[NODE_FOLLOW_MAX];
 	size_t follow_count;
 	bool is_routing;
@@ -104,6 +206,44 @@ void node_route_flush(struct node *n, bool now);
 
 /* route.c: goes on with a proposal that waited for the writer. */
 void node_route_deferred(struct node *n);
+
+/* blocks.c: the block under agreement is given up; the tree steps back. */
+void node_drop_candidate(struct node *n);
+/* blocks.c: EXECUTE. */
+void node_execute_proposed(struct node *n, const struct consensus_effect *effect);
+/* blocks.c: makes `hash` the candidate, if it was executed at this height; else stops. */
+bool node_candidate_is(struct node *n, const struct hash *hash);
+/* blocks.c: keeps a block that was executed or made here, until the height is over. */
+void node_remember_executed(struct node *n, const struct hash *hash, struct bytes sealed);
+void node_forget_executed(struct node *n);
+void node_pending_clear(struct node *n);
+void node_batch_free(struct node_batch *batch);
+
+/* blocks.c: this transaction's sender has been found lately, or is in the pool. */
+bool node_knows(struct node *n, const struct hash *hash);
+
+/* blocks.c: blocks with certificates, up to `height`, are wanted from anyone. */
+void node_fetch(struct node *n, uint64_t height);
+void node_on_fetched(struct node *n, const struct wire_blocks *blocks, const struct addr *peer);
+void node_on_not_fetched(struct node *n);
+void node_fetch_continue(struct node *n);
+
+/* route.c: the candidate is final with this certificate. */
+void node_commit_candidate(struct node *n, struct bytes certificate);
+
+/* peers.c */
+int node_peers_start(struct node *n, struct err *err);
+void node_peers_stop(struct node *n);
+void node_peers_free(struct node *n);
+void node_peers_send_consensus(struct node *n, struct bytes message);
+void node_peers_send_evidence(struct node *n, struct bytes evidence);
+void node_peers_request(struct node *n, uint64_t from_height, uint32_t count);
+void node_peers_offence(struct node *n, const struct addr *peer, enum p2p_offence offence);
+void node_peers_tip(struct node *n);
+void node_gossip(struct node *n, const struct tx *t);
+
+/* answers.c: into the pool, from RPC or from a peer. */
+int node_submit(struct node *n, struct tx *t, struct err *err);
 
 /* metrics.c: appends all metrics. */
 void node_metrics(const struct node *n, struct buf *out);

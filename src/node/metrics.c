@@ -7,6 +7,42 @@ static void put(struct buf *out, const char *name, const char *type, const char 
 		   name, (unsigned long long)value);
 }
 
+static void put_labelled(struct buf *out, const char *name, const char *label, const char *value, uint64_t n)
+{
+	buf_printf(out, "weftd_%s{%s=\"%s\"} %llu\n", name, label, value, (unsigned long long)n);
+}
+
+/* Every reason and offence is there from the start, so that a rate can be taken. */
+static void put_peers(struct buf *out, const struct p2p_metrics *m)
+{
+	uint64_t in_size = 0, out_size = 0, over_rate = 0;
+
+	for (size_t i = 0; i < WIRE_KIND_COUNT; i++) {
+		in_size += m->in_size[i];
+		out_size += m->out_size[i];
+		over_rate += m->over_rate_count[i];
+	}
+	put(out, "p2p_peers", "gauge", "Nodes that are connected.", m->ready_count);
+	put(out, "p2p_received_bytes_total", "counter", "Bytes of frames from peers.", in_size);
+	put(out, "p2p_sent_bytes_total", "counter", "Bytes of frames for peers.", out_size);
+	put(out, "p2p_over_rate_total", "counter", "Frames dropped for coming too fast.", over_rate);
+	put(out, "p2p_known_total", "counter", "Transactions that came again.", m->known_count);
+	put(out, "p2p_queue_dropped_total", "counter", "Frames that a peer was too slow for.", m->queue_dropped_count);
+	put(out, "p2p_dials_total", "counter", "Connections tried.", m->dial_count);
+	buf_printf(out, "# HELP weftd_p2p_refused_total Peers refused at the hello or before.\n"
+		   "# TYPE weftd_p2p_refused_total counter\n");
+	for (unsigned i = P2P_REASON_NONE + 1; i < P2P_REASON_COUNT; i++)
+		put_labelled(out, "p2p_refused_total", "reason", p2p_reason_name((enum p2p_reason)i), m->refused_count[i]);
+	buf_printf(out, "# HELP weftd_p2p_ended_total Sessions that ended.\n# TYPE weftd_p2p_ended_total counter\n");
+	for (unsigned i = P2P_REASON_NONE + 1; i < P2P_REASON_COUNT; i++)
+		put_labelled(out, "p2p_ended_total", "reason", p2p_reason_name((enum p2p_reason)i), m->ended_count[i]);
+	buf_printf(out, "# HELP weftd_p2p_offences_total What peers did wrong.\n"
+		   "# TYPE weftd_p2p_offences_total counter\n");
+	for (unsigned i = 0; i < P2P_OFFENCE_COUNT; i++)
+		put_labelled(out, "p2p_offences_total", "offence", p2p_offence_name((enum p2p_offence)i),
+			     m->offence_count[i]);
+}
+
 void node_metrics(const struct node *n, struct buf *out)
 {
 	const struct node_metrics *m = &n->metrics;
@@ -24,10 +60,19 @@ void node_metrics(const struct node *n, struct buf *out)
 	put(out, "txpool_pending", "gauge", "Transactions that a block could take.", pool.pending_count);
 	put(out, "txpool_future", "gauge", "Transactions behind a nonce gap.", pool.future_count);
 	put(out, "txpool_size_bytes", "gauge", "Encoded size of all of them.", pool.size);
-	put(out, "txpool_submitted_total", "counter", "Transactions taken from clients.", m->submitted_total);
+	put(out, "txpool_submitted_total", "counter", "Transactions taken, from clients and peers.", m->submitted_total);
 	put(out, "txpool_rejected_total", "counter", "Transactions refused.", m->rejected_total);
 	put(out, "txpool_replaced_total", "counter", "Transactions replaced by better paid ones.", pool.replaced_total);
 	put(out, "txpool_evicted_total", "counter", "Transactions that had to make room.", pool.evicted_total);
+	put(out, "txpool_recovered_total", "counter",
+	    "Senders recovered from signatures, of clients, gossip and blocks.", m->recovered_total);
+	put(out, "chain_executed_total", "counter", "Others' blocks executed.", m->executed_total);
+	put(out, "chain_invalid_total", "counter", "Others' blocks refused.", m->invalid_total);
+	put(out, "chain_fetched_total", "counter", "Blocks fetched with their certificates.", m->fetched_total);
+	put(out, "consensus_messages_total", "counter", "Messages from peers.", m->messages_total);
+	put(out, "consensus_malformed_total", "counter", "Messages from peers that are none.", m->malformed_total);
+	put(out, "consensus_view_changes_total", "counter", "Views that this node gave up.", m->view_changes_total);
+	put(out, "consensus_evidence_total", "counter", "Contradictions of validators seen.", m->evidence_total);
 	put(out, "consensus_records_total", "counter", "Records written before signing out.", m->records_total);
 	put(out, "store_log_bytes", "gauge", "Size of the consensus and commit logs.", store.log_size);
 	put(out, "store_tree_bytes", "gauge", "Memory of loaded trie nodes.", store.tree_memory);
@@ -36,4 +81,10 @@ void node_metrics(const struct node *n, struct buf *out)
 	put(out, "store_flushes_total", "counter", "Flushes of trie nodes.", m->flushes_total);
 	put(out, "store_stalls_total", "counter", "Times the disk was full.", m->stalls_total);
 	put(out, "store_stalled", "gauge", "1 while the disk is full.", n->is_stalled);
+	if (n->p2p) {
+		struct p2p_metrics p2p;
+
+		p2p_get_metrics(n->p2p, &p2p);
+		put_peers(out, &p2p);
+	}
 }

@@ -40,6 +40,18 @@ void node_stop(struct node *n, const struct err *err)
 	n->io.stop(n->io.ctx, err);
 }
 
+/* What block_decode_sealed() finds, down to the transactions. */
+static bool is_block(void *ctx, struct bytes sealed, const struct hash *hash)
+{
+	struct block block = { 0 };
+	bool is_same;
+
+	(void)ctx;
+	is_same = block_decode_sealed(&block, sealed, NULL) == OK && hash_equal(&block.hash, hash);
+	block_clear(&block);
+	return is_same;
+}
+
 struct exec_proposal node_proposal(const struct node *n)
 {
 	const struct validator_set *set = &n->config.genesis->validators;
@@ -108,6 +120,7 @@ static int start_consensus(struct node *n, const struct store_tip *tip, struct e
 		.proposer = turn_of,
 		.sign = sign_digest,
 		.verify = verify_digest,
+		.is_block = is_block,
 		.ctx = n,
 	};
 	struct public_key key;
@@ -161,6 +174,9 @@ int node_new(struct node **out, const struct node_config *config, struct store *
 	n->written_height = tip.header.height;
 	/* Counting anew from the tip, a node that is killed again and again would never flush. */
 	n->flush_taken_height = tip.flushed_height;
+	map_init(&n->recent[0], sizeof(struct hash), 0, config->seed);
+	map_init(&n->recent[1], sizeof(struct hash), 0, config->seed);
+	map_init(&n->in_flight, sizeof(struct hash), 0, config->seed);
 	n->pool = txpool_new(config->pool, config->seed);
 	n->exec = exec_new(&config->genesis->params, config->seed);
 	txpool_set_base_fee(n->pool, exec_next_base_fee(n->exec, &n->tip, io->now_ms(io->ctx)));
@@ -173,6 +189,13 @@ int node_new(struct node **out, const struct node_config *config, struct store *
 		return code;
 	}
 	publish_first_head(n);
+	if (config->p2p)
+		code = node_peers_start(n, err);
+	n->config.p2p = NULL; /* was borrowed */
+	if (code != OK) {
+		node_free(n);
+		return code;
+	}
 	node_on_tick(n);
 	*out = n;
 	return OK;
@@ -185,6 +208,17 @@ void node_free(struct node *n)
 	exec_result_clear(&n->candidate);
 	buf_clear(&n->candidate_sealed);
 	buf_clear(&n->bound_sealed);
+	node_pending_clear(n);
+	for (size_t i = 0; i < NODE_EXECUTED_MAX; i++)
+		buf_clear(&n->executed[i].sealed);
+	for (size_t i = 0; i < NODE_FETCH_COUNT; i++) {
+		buf_clear(&n->fetched[i].sealed);
+		buf_clear(&n->fetched[i].certificate);
+	}
+	node_peers_free(n);
+	map_clear(&n->in_flight);
+	map_clear(&n->recent[0]);
+	map_clear(&n->recent[1]);
 	consensus_free(n->consensus);
 	exec_free(n->exec);
 	txpool_free(n->pool);
@@ -216,14 +250,20 @@ void node_on_write_stall(struct node *n, bool is_stalled, const struct err *err)
 
 bool node_wind_down(struct node *n)
 {
-	n->is_winding_down = true;
+	if (!n->is_winding_down) {
+		n->is_winding_down = true;
+		node_peers_stop(n);
+	}
 	if (n->is_stopped)
 		return true;
-	if (n->has_candidate || n->written_height < n->tip.header.height || n->is_flushing)
+	/* What is on its way to the disk may still make the candidate final. */
+	if (n->job_count > 0)
 		return false;
+	/* Not agreed on without us, it is in the log if we signed it. */
+	node_drop_candidate(n);
 	if (!n->is_final_flush_done) {
 		n->is_final_flush_done = true;
 		node_route_flush(n, true);
 	}
-	return !n->is_flushing;
+	return n->job_count == 0;
 }

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "consensus/consensus.h"
 #include "crypto/ecc.h"
+#include "p2p/p2p.h"
 #include "rpc/rpc.h"
 #include "store/store.h"
 #include "txpool/txpool.h"
@@ -31,8 +32,12 @@ enum node_error {
 	NODE_E_STORAGE,                   /* the database failed: start again when it is mended; nothing is lost */
 };
 
+/* Batches that may be with the workers; beyond it gossip is dropped. */
+#define NODE_BATCH_MAX 256
+
 struct node;
 struct node_job;
+struct node_batch;
 struct node_head;
 
 /* What a node needs from outside. Functions are called on the node's thread. */
@@ -45,6 +50,17 @@ struct node_io {
 	/* Run `job` on the writer thread with node_job_run(), in the order of these
 	 * calls; hand it back with node_on_job(). */
 	void (*write)(void *ctx, struct node_job *job);
+	/* Milliseconds of a clock that never falls; call node_on_peer_tick() then or soon
+	 * after; UINT64_MAX: no wish. Both only with peers. */
+	uint64_t (*steady_ms)(void *ctx);
+	void (*wake_peers_at)(void *ctx, uint64_t at_ms);
+	/* Run `batch` on any worker thread with node_batch_run(); hand it back with
+	 * node_on_batch(). */
+	void (*recover)(void *ctx, struct node_batch *batch);
+	/* p2p's wishes for sockets; `bytes` are borrowed. */
+	void (*peer_write)(void *ctx, uint64_t handle, struct bytes bytes);
+	void (*peer_close)(void *ctx, uint64_t handle);
+	void (*peer_connect)(void *ctx, size_t dial, const char *endpoint);
 	/* A new head for readers; takes over the reference. */
 	void (*publish)(void *ctx, struct node_head *head);
 	/* The node can't go on; `err` says why. Shut down with exit code 1. */
@@ -57,6 +73,7 @@ struct node_config {
 	bool is_validator;
 	struct secret_key validator_key;    /* wiped by node_free() */
 	struct txpool_limits pool;
+	const struct p2p_config *p2p;       /* NULL: no peers; borrowed during node_new() */
 	uint64_t seed;
 	const struct log *log;
 };
@@ -78,6 +95,16 @@ void node_on_job_failed(struct node *n, struct node_job *job, const struct err *
 
 /* The writer waits because the disk is full (message in `err`), or goes on again. */
 void node_on_write_stall(struct node *n, bool is_stalled, const struct err *err);
+/* A batch has run. Takes it. */
+void node_on_batch(struct node *n, struct node_batch *batch);
+/* What happened on the network: CONNECTED, CONNECT_FAILED, BYTES, SENT, CLOSED. The
+ * time is filled in here. */
+void node_on_peer(struct node *n, const struct p2p_event *event);
+void node_on_peer_tick(struct node *n);
+/* Call when the events that waited have been handled: what was gathered for peers
+ * meanwhile leaves in one piece. */
+void node_on_turn_end(struct node *n);
+
 /* No more blocks are begun; true once everything committed is written. A flush of
  * the trie is part of it. Call again after each job. */
 bool node_wind_down(struct node *n);
@@ -112,6 +139,12 @@ bool node_job_is_early(const struct node_job *job);
 /* Writes what may follow only after the sync. A failure is final: the node stops,
  * and finds everything in the logs when it starts again. */
 int node_job_finish(struct node_job *job, struct err *err);
+
+/* --- batches, any worker thread --- */
+
+/* Decodes transactions and finds their senders: the costly part of gossip and of
+ * others' blocks. */
+void node_batch_run(struct node_batch *batch);
 
 /* --- heads, any thread --- */
 

@@ -4,7 +4,9 @@
  *
  *   node_route_work    a transaction waits           (from answers.c, submit)
  *   on_propose         a block is made of what waits (exec_propose)
+ *   blocks.c           or another's is executed      (exec_verify)
  *   on_persist         what we sign goes to disk     (writer: consensus log)
+ *   peers.c            and then to the validators
  *   on_commit          the block is final            (writer: commit log, batch)
  *   node_on_job        it is written                 (publish the head)
  *   node_route_flush   now and then: trie nodes to the database
@@ -14,6 +16,8 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "codec/hex.h"
+#include "codec/rlp.h"
 
 static void follow_with(struct node *n, struct consensus_event event)
 {
@@ -31,6 +35,12 @@ static struct node_job *job_new(struct node *n, enum node_job_kind kind, uint64_
 	job->height = height;
 	job->seed = n->config.seed;
 	return job;
+}
+
+static void hand_to_writer(struct node *n, struct node_job *job)
+{
+	n->job_count++;
+	n->io.write(n->io.ctx, job);
 }
 
 /* --- a transaction waits --- */
@@ -136,7 +146,8 @@ static void on_propose(struct node *n)
 		n->is_proposal_due = true;
 		return;
 	}
-	CHECK(!n->has_candidate);
+	node_drop_candidate(n);
+	node_pending_clear(n);
 	if (n->bound_sealed.size)
 		code = remake_block(n, &n->candidate, &err);
 	else
@@ -149,6 +160,7 @@ static void on_propose(struct node *n)
 	buf_clear(&n->bound_sealed);
 	buf_reset(&n->candidate_sealed);
 	block_encode_sealed(&n->candidate_sealed, &n->candidate.block);
+	node_remember_executed(n, &n->candidate.block.hash, buf_bytes(&n->candidate_sealed));
 	proposed.proposed = (struct consensus_block){
 		.hash = n->candidate.block.hash,
 		.time_ms = n->candidate.block.commitments.time_ms,
@@ -176,7 +188,7 @@ static void on_persist(struct node *n, const struct consensus_effect *effect)
 	buf_append_bytes(&job->payload, effect->persist.record);
 	job->record_number = effect->persist.number;
 	n->metrics.records_total++;
-	n->io.write(n->io.ctx, job);
+	hand_to_writer(n, job);
 }
 
 /* --- the block is final --- */
@@ -193,29 +205,38 @@ static void update_pool(struct node *n, const struct state_diff *diff)
 	}
 }
 
-static void on_commit(struct node *n, const struct consensus_effect *effect)
+void node_commit_candidate(struct node *n, struct bytes certificate)
 {
-	struct node_job *job = job_new(n, NODE_JOB_COMMIT, effect->height);
+	uint64_t height = n->candidate.block.header.height;
+	struct node_job *job = job_new(n, NODE_JOB_COMMIT, height);
 
 	CHECK(n->has_candidate);
-	CHECK(hash_equal(&n->candidate.block.hash, &effect->commit.hash));
 	job->result = n->candidate;
 	n->candidate = (struct exec_result){ 0 };
 	n->has_candidate = false;
-	buf_append_bytes(&job->payload, effect->commit.certificate);
+	node_forget_executed(n);
+	buf_append_bytes(&job->payload, certificate);
 
-	store_state_commit(n->store, effect->height, &job->result.diff);
+	store_state_commit(n->store, height, &job->result.diff);
 	exec_parent_advance(&n->tip, &job->result.block);
 	job->parent = n->tip;
 	update_pool(n, &job->result.diff);
+	node_peers_tip(n);
 
 	n->metrics.blocks_total++;
 	n->metrics.txs_total += job->result.block.tx_count;
 	n->metrics.gas_total += job->result.block.header.gas_used;
-	LOG_DEBUG(n->config.log, "node", "commit", "height=%llu txs=%zu",
-		  (unsigned long long)effect->height, job->result.block.tx_count);
-	n->io.write(n->io.ctx, job);
+	LOG_DEBUG(n->config.log, "node", "commit", "height=%llu txs=%zu", (unsigned long long)height,
+		  job->result.block.tx_count);
+	hand_to_writer(n, job);
 	node_route_flush(n, false); /* here the tree stands at the tip, without a candidate */
+}
+
+static void on_commit(struct node *n, const struct consensus_effect *effect)
+{
+	node_pending_clear(n);
+	if (node_candidate_is(n, &effect->commit.hash))
+		node_commit_candidate(n, effect->commit.certificate);
 }
 
 /* --- it is written --- */
@@ -228,12 +249,15 @@ static void on_committed(struct node *n, struct node_job *job)
 	job->head = NULL;
 	node_route_deferred(n);
 	node_route_work(n);
+	if (n->p2p)
+		node_fetch_continue(n);
 }
 
 void node_on_job(struct node *n, struct node_job *job)
 {
 	struct consensus_event event = { .kind = CONSENSUS_EVENT_PERSISTED };
 
+	n->job_count--;
 	switch (job->kind) {
 	case NODE_JOB_RECORD:
 		event.persisted = job->record_number;
@@ -255,6 +279,7 @@ void node_on_job(struct node *n, struct node_job *job)
 
 void node_on_job_failed(struct node *n, struct node_job *job, const struct err *err)
 {
+	n->job_count--;
 	node_job_free(job);
 	node_stop(n, err);
 }
@@ -275,38 +300,77 @@ void node_route_flush(struct node *n, bool now)
 	job = job_new(n, NODE_JOB_FLUSH, height);
 	job->flush = store_flush_take(n->store, height);
 	if (n->consensus)
-		buf_append_bytes(&job->payload, consensus_sign_record(n->consensus));
+		consensus_sign_record(n->consensus, &job->payload);
 	n->is_flushing = true;
 	n->flush_taken_height = height;
-	n->io.write(n->io.ctx, job);
+	hand_to_writer(n, job);
 }
 
 /* --- effects --- */
 
-static void on_trace(struct node *n, const struct consensus_effect *effect)
+static void stop_signing(struct node *n, const struct consensus_effect *effect, const char *why)
 {
 	struct err err = { 0 };
 
+	ERR_SET(&err, NODE_E_SIGN_RECORD, "height %llu view %llu: %s", (unsigned long long)effect->height,
+		(unsigned long long)effect->view, why);
+	node_stop(n, &err);
+}
+
+static void on_trace(struct node *n, const struct consensus_effect *effect)
+{
+	static const struct {
+		enum log_level level;
+		const char *event;
+	} lines[] = {
+		[CONSENSUS_TRACE_PREPARED] = { LOG_LEVEL_DEBUG, "prepared" },
+		[CONSENSUS_TRACE_RESUMED] = { LOG_LEVEL_INFO, "resumed" },
+		[CONSENSUS_TRACE_UNEXPECTED] = { LOG_LEVEL_DEBUG, "unexpected" },
+		[CONSENSUS_TRACE_VIEW] = { LOG_LEVEL_WARN, "view" },
+		[CONSENSUS_TRACE_REFUSED] = { LOG_LEVEL_WARN, "refused" },
+		[CONSENSUS_TRACE_INVALID] = { LOG_LEVEL_WARN, "invalid" },
+	};
+
+	n->metrics.view_changes_total += effect->trace == CONSENSUS_TRACE_VIEW;
 	switch (effect->trace) {
 	case CONSENSUS_TRACE_PREPARED:
-		LOG_DEBUG(n->config.log, "consensus", "prepared", "height=%llu view=%llu",
-			  (unsigned long long)effect->height, (unsigned long long)effect->view);
-		return;
 	case CONSENSUS_TRACE_RESUMED:
-		LOG_INFO(n->config.log, "consensus", "resumed", "height=%llu view=%llu",
-			 (unsigned long long)effect->height, (unsigned long long)effect->view);
-		return;
 	case CONSENSUS_TRACE_UNEXPECTED:
-		LOG_WARN(n->config.log, "consensus", "unexpected", "height=%llu view=%llu",
-			 (unsigned long long)effect->height, (unsigned long long)effect->view);
+	case CONSENSUS_TRACE_VIEW:
+	case CONSENSUS_TRACE_REFUSED:
+	case CONSENSUS_TRACE_INVALID:
+		log_line(n->config.log, lines[effect->trace].level, "consensus", lines[effect->trace].event,
+			 "height=%llu view=%llu", (unsigned long long)effect->height,
+			 (unsigned long long)effect->view);
 		return;
 	case CONSENSUS_TRACE_SIGN_FAILED:
-		ERR_SET(&err, NODE_E_SIGN_RECORD, "refused to sign a second value at height %llu view %llu",
-			(unsigned long long)effect->height, (unsigned long long)effect->view);
-		node_stop(n, &err);
+		stop_signing(n, effect, "refused to sign a second value");
+		return;
+	case CONSENSUS_TRACE_TWIN:
+		stop_signing(n, effect, "another node signs with this validator's key: stop one of them");
+		return;
+	case CONSENSUS_TRACE_DIVERGED:
+		stop_signing(n, effect, "a quorum has committed a block that does not execute here");
 		return;
 	}
 	UNREACHABLE();
+}
+
+static void on_evidence(struct node *n, const struct consensus_effect *effect)
+{
+	struct buf evidence = { 0 };
+	size_t list = rlp_list_open(&evidence);
+	char text[HEX_ADDR_SIZE];
+
+	buf_append_bytes(&evidence, effect->evidence.first);
+	buf_append_bytes(&evidence, effect->evidence.second);
+	rlp_list_close(&evidence, list);
+	n->metrics.evidence_total++;
+	LOG_ERROR(n->config.log, "consensus", "evidence", "height=%llu view=%llu validator=%s",
+		  (unsigned long long)effect->height, (unsigned long long)effect->view,
+		  hex_data(text, addr_bytes(&n->config.genesis->validators.members[effect->evidence.validator].address)));
+	node_peers_send_evidence(n, buf_bytes(&evidence));
+	buf_clear(&evidence);
 }
 
 static void on_effect(struct node *n, const struct consensus_effect *effect)
@@ -315,8 +379,14 @@ static void on_effect(struct node *n, const struct consensus_effect *effect)
 	case CONSENSUS_EFFECT_PROPOSE:
 		on_propose(n);
 		return;
+	case CONSENSUS_EFFECT_EXECUTE:
+		node_execute_proposed(n, effect);
+		return;
 	case CONSENSUS_EFFECT_PERSIST:
 		on_persist(n, effect);
+		return;
+	case CONSENSUS_EFFECT_SEND:
+		node_peers_send_consensus(n, effect->send);
 		return;
 	case CONSENSUS_EFFECT_COMMIT:
 		on_commit(n, effect);
@@ -324,12 +394,18 @@ static void on_effect(struct node *n, const struct consensus_effect *effect)
 	case CONSENSUS_EFFECT_TIMER:
 		n->io.wake_at(n->io.ctx, effect->at_ms);
 		return;
+	case CONSENSUS_EFFECT_EVIDENCE:
+		on_evidence(n, effect);
+		return;
+	case CONSENSUS_EFFECT_BEHIND:
+		node_fetch(n, effect->peer.height);
+		return;
+	case CONSENSUS_EFFECT_SERVE:
+		node_peers_tip(n); /* whoever lacks the block asks for it */
+		return;
 	case CONSENSUS_EFFECT_TRACE:
 		on_trace(n, effect);
 		return;
-	case CONSENSUS_EFFECT_EXECUTE: /* another validator's block: none can exist in */
-	case CONSENSUS_EFFECT_SEND:    /* a set whose quorum is this node alone */
-		UNREACHABLE();
 	}
 	UNREACHABLE();
 }
@@ -338,7 +414,7 @@ void node_route(struct node *n, const struct consensus_event *event)
 {
 	struct consensus_effects effects;
 
-	if (!n->consensus || n->is_stopped)
+	if (!n->consensus || n->is_stopped || n->is_final_flush_done)
 		return;
 	if (event) {
 		CHECK(n->follow_count < NODE_FOLLOW_MAX);

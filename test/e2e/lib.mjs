@@ -118,10 +118,11 @@ function logFields(line) {
 /** A weftd under test. */
 export class Weftd {
 	/** `wrap`: program and arguments to put before weftd. */
-	constructor(args, { env: extra = {}, wrap = [] } = {}) {
+	constructor(args, { env: extra = {}, wrap = [], cwd } = {}) {
 		this.args = ["--http-port", "0", ...args];
 		this.extra = extra;
 		this.wrap = wrap;
+		this.cwd = cwd;
 	}
 
 	/** Ends when it listens; throws with its last words if it ends before that. */
@@ -131,6 +132,7 @@ export class Weftd {
 		this.isEnding = false;
 		this.child = spawn(program, args, {
 			env: { ...process.env, ...this.extra },
+			cwd: this.cwd,
 			stdio: ["ignore", "inherit", "pipe"],
 		});
 		running.add(this.child);

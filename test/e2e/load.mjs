@@ -67,11 +67,11 @@ export class Load {
 		if (this.signed < signedAheadMax / 2) this.reader.resume();
 	}
 
-	/** Sends and watches until the node is gone. Errors that its end causes are none. */
-	async run(node) {
+	/** Sends and watches until the node is gone, or `end` is kept. Errors that its end causes are none. */
+	async run(node, end = node.ended) {
 		const inFlight = new Set();
 		let isOver = false;
-		const over = node.ended.then(() => (isOver = true));
+		const over = Promise.race([node.ended, end]).then(() => (isOver = true));
 		const tolerant = async (loop) => {
 			while (!isOver)
 				try {

@@ -8,12 +8,21 @@ import { build, freshDirectory, run, suite, test, until } from "./lib.mjs";
 
 const script = path.join(process.env.WEFT_SOURCE, "contrib/quickstart");
 
+async function isFree(port) {
+	const server = net.createServer();
+	return new Promise((done) => {
+		server.once("error", () => done(false));
+		server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
+	});
+}
+
+/** The first of the ports that four validators take. */
 async function freePort() {
-	const server = net.createServer().listen(0, "127.0.0.1");
-	await until("a port", () => server.listening);
-	const { port } = server.address();
-	await new Promise((done) => server.close(done));
-	return String(port);
+	for (let base = 24000 + (process.pid % 100) * 20; base < 60000; base += 20) {
+		const ports = [0, 1, 2, 3, 100, 101, 102, 103].map((i) => base + i);
+		if ((await Promise.all(ports.map(isFree))).every(Boolean)) return String(base);
+	}
+	throw new Error("no free ports");
 }
 
 await suite("quickstart", async () => {
@@ -33,8 +42,12 @@ await suite("quickstart", async () => {
 			const said = await quickstart([], 0, /it runs; try next/);
 			assert.equal(said.match(/final after [0-9.]+ ms/g).length, 4);
 			assert.match(said, /alice +1000000 WEFT/);
-			assert.match(said, /2000 transfers .* per second/);
-			assert.equal(fs.statSync(path.join(dir, "chain/password")).mode & 0o777, 0o600);
+			assert.match(said, /2000 transfers .* per second, on all of them/);
+			const all = [...said.matchAll(/node (\d) +(block \d+ .*)/g)];
+			assert.deepEqual(all.map(([, node]) => node), ["0", "1", "2", "3"]);
+			assert.equal(new Set(all.map(([, , facts]) => facts)).size, 1, "the four give the same");
+			assert.match(all[0][2], /hash 0x[0-9a-f]+… +stateRoot 0x[0-9a-f]+… +alice [0-9.]+ WEFT +bob [0-9.]+ WEFT/);
+			assert.equal(fs.statSync(path.join(dir, "chain/net/node3/password")).mode & 0o777, 0o600);
 		});
 		await test("quickstart: ethers pays on it with the key that it names for wallets", async () => {
 			const provider = new JsonRpcProvider(url);
@@ -45,11 +58,17 @@ await suite("quickstart", async () => {
 			provider.destroy();
 		});
 		await test("quickstart: a second time says that it runs, and how to stop it", async () => {
-			await quickstart([], 0, /running already: process \d+.*\n.*--stop/);
-			await quickstart(["--status"], 0, /running: process \d+[^]*chain id +7001/);
+			await quickstart([], 0, /running already: 4 validators.*\n.*--stop/);
+			await quickstart(["--status"], 0, /running: 4 of 4 validators[^]*chain id 7001[^]*3 +validator +\d+ +\d+ +0x/);
 		});
 		await test("quickstart: a port that is taken is named, with the way out", async () => {
 			await quickstart([], 1, /port \d+ is taken[^]*WEFT_QUICKSTART_PORT=/, { WEFT_QUICKSTART_DIR: `${dir}-2` });
+		});
+		await test("quickstart: a killed validator is started again", async () => {
+			const pid = Number(fs.readFileSync(path.join(dir, "chain/net/node2/pid"), "utf8"));
+			process.kill(pid, "SIGKILL");
+			await quickstart(["--status"], 1, /running: 3 of 4[^]*2 +validator +- +does not run/);
+			await quickstart([], 0, /node 2 .*process \d+[^]*it runs; try next/);
 		});
 		await test("quickstart: --stop ends it, once", async () => {
 			await quickstart(["--stop"], 0, /Stopped/);
@@ -57,7 +76,7 @@ await suite("quickstart", async () => {
 			await quickstart(["--status"], 1, /not running/);
 		});
 		await test("quickstart: another program's process is never stopped", async () => {
-			fs.writeFileSync(path.join(dir, "weftd.pid"), `${process.pid}\n`);
+			fs.writeFileSync(path.join(dir, "chain/net/node0/pid"), `${process.pid}\n`);
 			await quickstart(["--stop"], 0, /not running/);
 		});
 		await test("quickstart: what was stopped goes on", async () => {

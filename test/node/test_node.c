@@ -95,7 +95,10 @@ static void rig_open(struct rig *r)
 		.history_ms = HISTORY_MS_DEFAULT,
 		.seed = 1,
 	};
-	const struct node_io io = { r, rig_now, rig_wake, rig_write, rig_publish, rig_stop };
+	const struct node_io io = {
+		.ctx = r, .now_ms = rig_now, .wake_at = rig_wake, .write = rig_write, .publish = rig_publish,
+		.stop = rig_stop,
+	};
 	struct node_config config = {
 		.genesis = &r->genesis,
 		.ecc = r->ecc,
@@ -516,7 +519,10 @@ Test(node, restart_at_every_step_keeps_its_word)
 Test(node, wrong_key_is_refused)
 {
 	struct rig r;
-	const struct node_io io = { &r, rig_now, rig_wake, rig_write, rig_publish, rig_stop };
+	const struct node_io io = {
+		.ctx = &r, .now_ms = rig_now, .wake_at = rig_wake, .write = rig_write, .publish = rig_publish,
+		.stop = rig_stop,
+	};
 	struct node_config config;
 	struct node *other = NULL;
 	struct err err = { 0 };

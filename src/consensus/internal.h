@@ -1,0 +1,312 @@
+/*
+ * internal - the machine's state, for the files of this folder only.
+ *
+ *   consensus.c  life, dispatch of events, timers, heights
+ *   receive.c    messages: what is refused, kept, acted on; who is ahead or behind
+ *   buffer.c     what is kept of others: statements, claims, proposals of later heights
+ *   propose.c    blocks: due, made, accepted, executed
+ *   vote.c       signing; prepared, committed, final
+ *   view.c       view-changes and what justifies a proposal
+ *   record.c     the consensus log's records: written, restored
+ *   evidence.c   two values at one position
+ *   status.c     "why is it not moving?"
+ */
+#ifndef WEFT_CONSENSUS_INTERNAL_H
+#define WEFT_CONSENSUS_INTERNAL_H
+
+#include "base/check.h"
+#include "codec/rlp.h"
+#include "consensus/consensus.h"
+
+#define KIND_COUNT 4 /* of messages; kind - 1 is an index */
+#define ROUND_COUNT (CONSENSUS_HEIGHT_AHEAD + 1)
+
+/* What a validator has signed at one (height, view, kind), short of its block
+ * and proofs. */
+struct statement {
+	bool is_set;
+	bool is_reported;       /* a contradiction was found */
+	bool has_prepared;      /* VIEW-CHANGE only */
+	uint64_t view;
+	uint64_t prepared_view; /* VIEW-CHANGE only */
+	struct hash hash;       /* zero for a VIEW-CHANGE without a claim */
+	struct signature signature;
+};
+
+/* All that is kept of one height. */
+struct round {
+	uint64_t height;
+	struct statement *slots;        /* [validator][view % CONSENSUS_VIEW_COUNT][kind - 1] */
+	struct statement *view_changes; /* [validator]: the one of the highest view */
+};
+
+/* A prepared certificate with its block, from another's view-change; verified. */
+struct claim {
+	bool is_set;
+	struct certificate prepares;
+	struct buf block;
+};
+
+/* A verified pre-prepare of a later height, encoded. */
+struct future {
+	bool is_set;
+	uint64_t height, view;
+	struct buf encoded;
+};
+
+/* The newest own message of a kind at this height. */
+struct own_message {
+	struct statement what;
+	uint64_t number; /* of the record that makes it durable */
+	bool is_sent;
+};
+
+/* Where the sign record stands. */
+struct position {
+	uint64_t height, view;
+	unsigned step; /* position_step(); 0: nothing was signed yet */
+};
+
+enum execution {
+	EXECUTION_NONE,
+	EXECUTION_RUNNING,
+	EXECUTION_VALID,
+	EXECUTION_INVALID,
+};
+
+/* The block that is worked on: proposed, or decided on. */
+struct target {
+	bool is_set;
+	struct hash hash;
+	uint64_t time_ms;
+	bool has_txs;
+	struct buf sealed;
+	enum execution execution;
+	bool is_reproposal;
+};
+
+struct consensus {
+	struct consensus_config config;
+	struct weight quorum, faulty;
+
+	/* The height. */
+	struct consensus_tip tip;
+	uint64_t anchor_ms;       /* when the tip was made, on this node's clock */
+	bool has_work;
+	bool is_decided;          /* Q commits of one view */
+	uint64_t decided_view;
+	struct hash decided_hash;
+	bool is_diverged;
+
+	/* The view. */
+	uint64_t view;
+	enum consensus_phase phase; /* FETCHING only in a status */
+	bool has_pp;              /* `pp` is this view's proposal; else, what would justify an own one */
+	struct pre_prepare pp;    /* its block is target.sealed; lists are the two below */
+	struct view_change *pp_view_changes;
+	struct certificate pp_prepares;
+	bool is_resumed;          /* bound by the log, and not yet gone on with */
+
+	struct target target;
+	bool has_best;            /* the highest prepared certificate of this height */
+	struct certificate best;
+	struct buf best_block;    /* empty while target is its block */
+
+	/* What we sign. */
+	struct position signed_last;
+	struct own_message own[KIND_COUNT];
+	bool is_pending[KIND_COUNT]; /* signed in this step: into the record */
+	struct buf view_change;   /* own[VIEW-CHANGE], encoded */
+	uint64_t record_number;   /* of the newest PERSIST */
+	uint64_t persisted_number;
+
+	/* Timers; 0: not set. */
+	uint64_t deadline_ms;     /* the view's */
+	uint64_t resend_ms;       /* of the own view-change */
+	uint64_t behind_ms;       /* when BEHIND is to be said */
+	bool is_behind_said;
+	size_t behind_next;       /* whose turn it is to be asked */
+	uint64_t timer_ms;        /* the TICK asked for */
+
+	/* Others. */
+	struct round rounds[ROUND_COUNT]; /* [height % ROUND_COUNT] */
+	struct claim claims[CONSENSUS_CLAIM_MAX];
+	struct future futures[CONSENSUS_FUTURE_MAX];
+	uint64_t seen_ms[VALIDATOR_COUNT_MAX];
+	uint64_t seen_height[VALIDATOR_COUNT_MAX];
+	uint64_t serve_ms[VALIDATOR_COUNT_MAX]; /* when SERVE was said last */
+
+	uint64_t refused_total, evidence_total, view_change_total;
+
+	/* What effects point to. */
+	struct buf record, certificate;
+	struct buf sends[KIND_COUNT];
+	struct buf evidence[2];
+};
+
+/* The step under way. */
+struct step {
+	uint64_t now_ms;
+	struct consensus_effects *effects;
+};
+
+/* --- consensus.c --- */
+
+static inline uint64_t height_of(const struct consensus *c)
+{
+	return c->tip.height + 1;
+}
+
+static inline struct own_message *own_of(struct consensus *c, enum message_kind kind)
+{
+	return &c->own[kind - 1];
+}
+
+/* True if we have signed a message of this kind in this view. */
+static inline bool own_in_view(const struct consensus *c, enum message_kind kind)
+{
+	return c->own[kind - 1].what.is_set && c->own[kind - 1].what.view == c->view;
+}
+
+static inline size_t proposer_of(const struct consensus *c, uint64_t height, uint64_t view)
+{
+	return c->config.proposer(c->config.ctx, height, view);
+}
+
+static inline bool is_proposer(const struct consensus *c)
+{
+	return proposer_of(c, height_of(c), c->view) == c->config.self;
+}
+
+struct consensus_effect *add_effect(struct consensus *c, struct step *s, enum consensus_effect_kind kind);
+void add_trace(struct consensus *c, struct step *s, enum consensus_trace what);
+uint64_t view_timeout_ms(const struct consensus *c);
+
+/* To the height after `tip`: everything of the one before is dropped. */
+void enter_height(struct consensus *c, const struct consensus_tip *tip, struct step *s);
+
+/* --- receive.c --- */
+
+void receive_message(struct consensus *c, const struct message *m, struct step *s);
+
+/* Says BEHIND when it is time. */
+void say_behind(struct consensus *c, struct step *s);
+
+/* When to say it, at the start of a height. */
+void plan_behind(struct consensus *c, uint64_t now_ms);
+
+/* True if every signature is its signer's. The message must have passed message_check(). */
+bool verify_seals(const struct consensus *c, const struct message *m);
+
+/* --- buffer.c --- */
+
+/* What is kept of a height from this one to CONSENSUS_HEIGHT_AHEAD above. */
+struct round *round_of(struct consensus *c, uint64_t height);
+
+/* The place of (validator, view, kind); whether it is taken by that view: find_statement(). */
+struct statement *slot_of(const struct consensus *c, const struct round *r, size_t validator,
+			  uint64_t view, enum message_kind kind);
+struct statement *find_statement(const struct consensus *c, const struct round *r, size_t validator,
+				 uint64_t view, enum message_kind kind);
+
+/* True if votes of this view are kept at the height. */
+bool is_view_kept(const struct consensus *c, uint64_t height, uint64_t view);
+
+struct statement statement_of(const struct message *m);
+bool statement_equal(const struct statement *a, const struct statement *b);
+
+/* Keeps a verified statement; of view-changes also the highest. */
+void keep_statement(struct consensus *c, struct round *r, size_t validator, enum message_kind kind,
+		    const struct statement *what);
+
+/* Who has voted so at this height; the votes' certificate. */
+struct signer_bits voters_of(const struct consensus *c, enum message_kind kind, uint64_t view,
+			     const struct hash *hash);
+bool is_quorum_of(const struct consensus *c, enum message_kind kind, uint64_t view,
+		  const struct hash *hash);
+void certificate_of(const struct consensus *c, struct certificate *out, enum message_kind kind,
+		    uint64_t view, const struct hash *hash);
+
+void keep_claim(struct consensus *c, const struct view_change *v);
+/* The certificate that proves a claim, ours included; NULL if it is not here. */
+const struct certificate *find_claim(const struct consensus *c, uint64_t view, const struct hash *hash);
+/* The block with this hash, wherever it is; empty if it is not here. */
+struct bytes find_block(const struct consensus *c, const struct hash *hash);
+
+void keep_future(struct consensus *c, const struct message *m);
+/* Takes the buffered proposal of the highest view at this height, if there is one. */
+bool take_future(struct consensus *c, struct message *out);
+void drop_futures(struct consensus *c);
+
+/* --- propose.c --- */
+
+/* When a block is due in view 0. */
+uint64_t due_ms(const struct consensus *c);
+void arm_deadline(struct consensus *c, uint64_t now_ms);
+
+/* The block is worked on from now on. `sealed` may be the machine's own copy. */
+void set_target(struct consensus *c, const struct hash *hash, struct bytes sealed);
+void ask_execute(struct consensus *c, struct step *s, bool is_reproposal);
+void accept_pre_prepare(struct consensus *c, const struct pre_prepare *p, struct step *s);
+void set_pre_prepare(struct consensus *c, const struct pre_prepare *p);
+
+/* `pp` as a message; its block is borrowed from the target. */
+struct message pp_message(const struct consensus *c);
+
+void on_proposed(struct consensus *c, const struct consensus_block *block, struct step *s);
+void on_executed(struct consensus *c, const struct consensus_event *event, struct step *s);
+
+/* Each goes one step further if it can, and says so. */
+bool try_resume(struct consensus *c, struct step *s);
+bool try_propose(struct consensus *c, struct step *s);
+bool try_prepare(struct consensus *c, struct step *s);
+
+/* --- vote.c --- */
+
+unsigned position_step(enum message_kind kind);
+bool position_is_after(const struct position *a, const struct position *b);
+
+/* Signs: fills the signature, keeps the statement as our newest, to be recorded at
+ * the end of the step. False, with a trace, if the sign record forbids it or the signer fails. */
+bool sign_own(struct consensus *c, struct message *m, struct step *s);
+bool sign_vote(struct consensus *c, enum message_kind kind, const struct hash *hash, struct step *s);
+
+/* Takes note if there are Q commits like this one. */
+void note_commit(struct consensus *c, uint64_t view, const struct hash *hash);
+/* The own commit, if it is on disk. */
+void count_own_commit(struct consensus *c);
+void on_persisted(struct consensus *c, uint64_t number, struct step *s);
+bool try_commit(struct consensus *c, struct step *s);
+bool try_finish(struct consensus *c, struct step *s);
+
+/* Sends what is durable and was not sent, in the order in which it was signed. */
+void send_durable(struct consensus *c, struct step *s);
+
+/* --- view.c --- */
+
+void enter_view(struct consensus *c, uint64_t view, uint64_t now_ms);
+void change_view(struct consensus *c, uint64_t view, struct step *s);
+bool try_follow(struct consensus *c, struct step *s);
+/* Fills `pp` with what justifies an own proposal. */
+bool justify_proposal(struct consensus *c);
+/* The own view-change as it is sent, from the statement and the highest certificate. */
+void encode_view_change(struct consensus *c);
+void resend_view_change(struct consensus *c, struct step *s);
+
+/* --- record.c --- */
+
+/* Puts what was signed in this step into a record and asks to persist it. */
+void write_record(struct consensus *c, struct step *s);
+
+/* --- evidence.c --- */
+
+void say_evidence(struct consensus *c, const struct statement *first, const struct message *second,
+		  struct step *s);
+/* Writes a statement as a message without block and proofs. */
+void encode_statement(struct buf *out, uint64_t height, enum message_kind kind, size_t validator,
+		      const struct statement *what);
+/* Reads it, and the digest that was signed. */
+int decode_statement(struct bytes rlp, const struct validator_set *set,
+		     struct message *out, struct err *err);
+
+#endif

@@ -1,0 +1,413 @@
+/*
+ * The consensus log's records: what this validator signed, and what it takes to go
+ * on from there.
+ *
+ *   rlp([[message, …], prepares, block, position])
+ *
+ *   message   by rising position: the accepted or own pre-prepare whole; of
+ *             prepare, commit and view-change what the signature covers (evidence.c)
+ *   prepares  with a commit: the certificate that allowed it; else []
+ *   block     of `prepares`, if neither this record nor one before has its proposal
+ *   position  [height, view, step] if there is no message, else []
+ *
+ * One record holds what one step signed, so that one sync makes it durable. What
+ * consensus_sign_record() gives has the same form and stands for all before it.
+ */
+#include "consensus/internal.h"
+
+#include "chain/decode.h"
+
+/* --- writing --- */
+
+/* Own messages of the kinds in `mask`, by rising position. */
+static size_t sort_own(const struct consensus *c, const bool mask[KIND_COUNT],
+		       enum message_kind out[KIND_COUNT])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		struct position at = { 0, c->own[i].what.view, position_step((enum message_kind)(i + 1)) };
+		size_t place = count;
+
+		if (!mask[i] || !c->own[i].what.is_set)
+			continue;
+		while (place > 0) {
+			enum message_kind before = out[place - 1];
+			struct position other = { 0, c->own[before - 1].what.view, position_step(before) };
+
+			if (position_is_after(&at, &other))
+				break;
+			out[place] = before;
+			place--;
+		}
+		out[place] = (enum message_kind)(i + 1);
+		count++;
+	}
+	return count;
+}
+
+/* True if `pp` is the proposal that this own message is about, and its block is here. */
+static bool is_about_pp(const struct consensus *c, const struct statement *what)
+{
+	return c->pp.height == height_of(c) && c->pp.view == what->view && hash_equal(&c->pp.block_hash, &what->hash) &&
+	       c->target.is_set && hash_equal(&c->target.hash, &what->hash);
+}
+
+static void put_own(const struct consensus *c, struct buf *out, enum message_kind kind)
+{
+	const struct statement *what = &c->own[kind - 1].what;
+	struct message m = pp_message(c);
+
+	if (kind == MESSAGE_PRE_PREPARE) {
+		if (is_about_pp(c, what))
+			message_encode(out, &m);
+		return;
+	}
+	if (kind == MESSAGE_PREPARE && is_about_pp(c, what) && c->pp.validator != c->config.self)
+		message_encode(out, &m);
+	encode_statement(out, height_of(c), kind, c->config.self, what);
+}
+
+/* The block of the highest certificate, if the proposal that goes along is not of it. */
+static struct bytes block_besides(const struct consensus *c)
+{
+	const struct statement *prepare = &c->own[MESSAGE_PREPARE - 1].what;
+
+	if (is_about_pp(c, prepare) && hash_equal(&prepare->hash, &c->best.block_hash))
+		return bytes_of(NULL, 0);
+	return find_block(c, &c->best.block_hash);
+}
+
+static void put_record(const struct consensus *c, struct buf *out, const bool mask[KIND_COUNT],
+		       bool is_whole)
+{
+	enum message_kind kinds[KIND_COUNT];
+	size_t count = sort_own(c, mask, kinds);
+	size_t record = rlp_list_open(out), list = rlp_list_open(out);
+	bool has_prepares = mask[MESSAGE_COMMIT - 1] && c->own[MESSAGE_COMMIT - 1].what.is_set;
+
+	for (size_t i = 0; i < count; i++)
+		put_own(c, out, kinds[i]);
+	rlp_list_close(out, list);
+	if (has_prepares) {
+		CHECK(c->has_best);
+		certificate_encode(out, &c->best);
+	} else {
+		rlp_list_close(out, rlp_list_open(out));
+	}
+	rlp_put_bytes(out, has_prepares && is_whole ? block_besides(c) : bytes_of(NULL, 0));
+	list = rlp_list_open(out);
+	if (count == 0) {
+		rlp_put_u64(out, c->signed_last.height);
+		rlp_put_u64(out, c->signed_last.view);
+		rlp_put_u64(out, c->signed_last.step);
+	}
+	rlp_list_close(out, list);
+	rlp_list_close(out, record);
+}
+
+void write_record(struct consensus *c, struct step *s)
+{
+	struct consensus_effect *e;
+	bool any = false;
+
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		any |= c->is_pending[i];
+	if (!any)
+		return;
+	buf_reset(&c->record);
+	put_record(c, &c->record, c->is_pending, false);
+	c->record_number++;
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (c->is_pending[i])
+			c->own[i].number = c->record_number;
+	memset(c->is_pending, 0, sizeof(c->is_pending));
+	e = add_effect(c, s, CONSENSUS_EFFECT_PERSIST);
+	e->persist.number = c->record_number;
+	e->persist.record = buf_bytes(&c->record);
+}
+
+void consensus_sign_record(const struct consensus *c, struct buf *out)
+{
+	const bool all[KIND_COUNT] = { true, true, true, true };
+
+	if (c->signed_last.step > 0)
+		put_record(c, out, all, true);
+}
+
+/* --- reading --- */
+
+#define RECORD_MESSAGE_MAX (KIND_COUNT + 1) /* another's proposal besides */
+
+struct content {
+	struct message messages[RECORD_MESSAGE_MAX];
+	size_t count;
+	bool has_prepares;
+	struct certificate prepares;
+	struct bytes block;
+	struct position last;
+};
+
+static void content_clear(struct content *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		message_clear(&r->messages[i]);
+}
+
+static struct position position_of(const struct message *m)
+{
+	return (struct position){ message_height(m), message_view(m), position_step(m->kind) };
+}
+
+/* A pre-prepare whole, anything else as a statement. */
+static void read_message(const struct consensus *c, struct decoder *d, struct rlp_reader *list,
+			 struct content *out)
+{
+	struct rlp_reader top, fields;
+	struct bytes item = { 0 };
+	uint64_t kind = 0;
+
+	decode_raw(d, list, "message", &item);
+	if (d->status != OK)
+		return;
+	rlp_reader_init(&top, item);
+	decode_list(d, &top, "message", &fields);
+	decode_u64(d, &fields, "kind", &kind);
+	if (d->status != OK)
+		return;
+	if (kind == MESSAGE_PRE_PREPARE)
+		d->status = message_decode(&out->messages[out->count], item, d->err);
+	else
+		d->status = decode_statement(item, c->config.validators, &out->messages[out->count], d->err);
+	out->count += d->status == OK;
+}
+
+static void read_position(struct decoder *d, struct rlp_reader *r, struct content *out)
+{
+	struct rlp_reader list;
+	uint64_t step = 0;
+
+	decode_list(d, r, "position", &list);
+	if (out->count == 0) {
+		decode_u64(d, &list, "height", &out->last.height);
+		decode_u64(d, &list, "view", &out->last.view);
+		decode_bounded(d, &list, "step", KIND_COUNT, &step);
+		out->last.step = (unsigned)step;
+	} else {
+		out->last = position_of(&out->messages[out->count - 1]);
+	}
+	decode_end(d, &list);
+}
+
+static int read_content(const struct consensus *c, struct content *out, struct bytes record,
+			struct err *err)
+{
+	struct decoder d = { .what = "record", .code = CONSENSUS_E_RECORD, .err = err };
+	struct rlp_reader r, list;
+	struct bytes prepares = { 0 };
+	size_t count = 0;
+
+	decode_top(&d, &r, record);
+	decode_list_counted(&d, &r, "messages", RECORD_MESSAGE_MAX, &list, &count);
+	for (size_t i = 0; i < count && d.status == OK; i++)
+		read_message(c, &d, &list, out);
+	decode_raw(&d, &r, "prepares", &prepares);
+	out->has_prepares = d.status == OK && prepares.size > 1;
+	if (out->has_prepares)
+		d.status = certificate_decode(&out->prepares, prepares, err);
+	else if (d.status == OK && prepares.data[0] != 0xc0)
+		decode_fail(&d, "prepares are no list");
+	decode_bytes(&d, &r, "block", BLOCK_SEALED_SIZE_MAX, &out->block);
+	read_position(&d, &r, out);
+	decode_end(&d, &r);
+	return d.status;
+}
+
+/* Ours, or the proposer's proposal; one height, rising. */
+static int check_message(const struct consensus *c, const struct content *r, size_t i, struct err *err)
+{
+	const struct validator_set *set = c->config.validators;
+	const struct message *m = &r->messages[i];
+	size_t validator = message_validator(m);
+	struct position at = position_of(m), before;
+	struct hash digest;
+
+	message_digest(m, c->config.chain_id, &set->hash, &digest);
+	if (validator >= set->count ||
+	    (validator != c->config.self && m->kind != MESSAGE_PRE_PREPARE) ||
+	    (m->kind == MESSAGE_PRE_PREPARE &&
+	     validator != proposer_of(c, message_height(m), message_view(m))) ||
+	    !c->config.verify(c->config.ctx, message_signature(m), &digest, &set->members[validator].address))
+		return ERR_SET(err, CONSENSUS_E_RECORD, "a message in the consensus log is not this validator's: "
+			       "start with the key that wrote it");
+	if (i == 0)
+		return OK;
+	before = position_of(&r->messages[i - 1]);
+	if (at.height != before.height || !position_is_after(&at, &before))
+		return ERR_SET(err, CONSENSUS_E_RECORD, "the messages of one record in the consensus log are not "
+			       "in order");
+	return OK;
+}
+
+/* A commit and the certificate that allowed it come together; a proposal and the
+ * vote for it are about one block. */
+static int check_votes(const struct consensus *c, const struct content *r, struct err *err)
+{
+	const struct message *commit = NULL, *proposal = NULL;
+	struct seal seals[VALIDATOR_COUNT_MAX];
+	size_t count;
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct message *m = &r->messages[i];
+
+		if (m->kind == MESSAGE_COMMIT)
+			commit = m;
+		if (m->kind == MESSAGE_PRE_PREPARE)
+			proposal = m;
+		else if (m->kind != MESSAGE_VIEW_CHANGE && proposal &&
+			 message_view(m) == message_view(proposal) &&
+			 !hash_equal(&m->vote.block_hash, &proposal->pre_prepare.block_hash))
+			return ERR_SET(err, CONSENSUS_E_RECORD, "the messages of one record in the consensus log "
+				       "are about different blocks");
+	}
+	if ((commit != NULL) != r->has_prepares)
+		return ERR_SET(err, CONSENSUS_E_RECORD, "a record of the consensus log has a commit without its "
+			       "prepares, or prepares without a commit");
+	if (!commit)
+		return OK;
+	if (r->prepares.height != message_height(commit) || r->prepares.view != message_view(commit) ||
+	    !hash_equal(&r->prepares.block_hash, message_block_hash(commit)))
+		return ERR_SET(err, CONSENSUS_E_RECORD, "the prepares of a record are not those of its commit");
+	if (certificate_check_weight(&r->prepares, c->config.validators, err) != OK)
+		return err_prefix(err, CONSENSUS_E_RECORD, "consensus log");
+	count = certificate_seals(&r->prepares, DOMAIN_PREPARE, c->config.chain_id, c->config.validators, seals);
+	for (size_t i = 0; i < count; i++)
+		if (!c->config.verify(c->config.ctx, &seals[i].signature, &seals[i].digest, &seals[i].signer))
+			return ERR_SET(err, CONSENSUS_E_RECORD, "a prepare in the consensus log is not its validator's");
+	return OK;
+}
+
+/* Forward, and nothing said twice in two ways. */
+static int check_order(const struct consensus *c, const struct content *r, struct err *err)
+{
+	if (r->last.height > height_of(c))
+		return ERR_SET(err, CONSENSUS_E_RECORD, "the consensus log has signed height %llu and the chain "
+			       "ends at %llu: blocks are missing; restore the data directory whole",
+			       (unsigned long long)r->last.height, (unsigned long long)c->tip.height);
+	if (position_is_after(&c->signed_last, &r->last))
+		return ERR_SET(err, CONSENSUS_E_RECORD, "the consensus log goes back from height %llu to %llu",
+			       (unsigned long long)c->signed_last.height, (unsigned long long)r->last.height);
+	for (size_t i = 0; i < r->count && r->last.height == height_of(c); i++) {
+		const struct message *m = &r->messages[i];
+		const struct statement *known = &c->own[m->kind - 1].what;
+		struct statement what = statement_of(m);
+
+		if (message_validator(m) == c->config.self && known->is_set && known->view == what.view &&
+		    !statement_equal(known, &what))
+			return ERR_SET(err, CONSENSUS_E_RECORD, "the consensus log holds two values for height %llu "
+				       "view %llu", (unsigned long long)r->last.height,
+				       (unsigned long long)what.view);
+	}
+	return OK;
+}
+
+/* --- taking up --- */
+
+static void take_message(struct consensus *c, const struct message *m)
+{
+	struct statement what = statement_of(m);
+	struct own_message *own = own_of(c, m->kind);
+
+	if (what.view > c->view) {
+		c->view = what.view;
+		c->has_pp = false;
+	}
+	if (m->kind == MESSAGE_PRE_PREPARE && what.view == c->view) {
+		set_target(c, &what.hash, buf_bytes(&m->pre_prepare.block));
+		set_pre_prepare(c, &m->pre_prepare);
+		c->has_pp = true;
+	}
+	if (message_validator(m) != c->config.self || (own->what.is_set && own->what.view >= what.view))
+		return;
+	*own = (struct own_message){ .what = what };
+	if (m->kind != MESSAGE_COMMIT)
+		keep_statement(c, round_of(c, height_of(c)), c->config.self, m->kind, &what);
+}
+
+/* True if the block that the record's prepares are for is in it or here. */
+static bool has_prepared_block(const struct consensus *c, const struct content *r)
+{
+	const struct hash *hash = &r->prepares.block_hash;
+
+	if (!r->has_prepares || r->block.size || find_block(c, hash).size)
+		return true;
+	for (size_t i = 0; i < r->count; i++)
+		if (r->messages[i].kind == MESSAGE_PRE_PREPARE &&
+		    hash_equal(&r->messages[i].pre_prepare.block_hash, hash))
+			return true;
+	return false;
+}
+
+static void take_prepares(struct consensus *c, const struct content *r)
+{
+	if (!r->has_prepares)
+		return;
+	if (c->target.is_set && hash_equal(&c->target.hash, &r->prepares.block_hash)) {
+		buf_reset(&c->best_block);
+	} else if (r->block.size) {
+		buf_reset(&c->best_block);
+		buf_append_bytes(&c->best_block, r->block);
+	}
+	c->has_best = true;
+	c->best = r->prepares;
+}
+
+/* What is durable goes out again as soon as there is a step, but for a proposal of
+ * our own making: it is made and recorded once more first. */
+static void bind(struct consensus *c, struct buf *sealed)
+{
+	bool is_own = c->has_pp && own_in_view(c, MESSAGE_PRE_PREPARE) && !c->pp.prepares;
+
+	c->is_resumed = true;
+	c->phase = c->view > 0 ? CONSENSUS_VIEW_CHANGING : CONSENSUS_IDLE;
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		struct own_message *own = &c->own[i];
+
+		own->number = is_own && own->what.view == c->view ? UINT64_MAX : 0;
+		own->is_sent = own->what.view < c->view && i != MESSAGE_VIEW_CHANGE - 1;
+	}
+	if (own_of(c, MESSAGE_VIEW_CHANGE)->what.is_set)
+		encode_view_change(c);
+	if (is_own)
+		buf_append_bytes(sealed, buf_bytes(&c->target.sealed));
+}
+
+int consensus_restore(struct consensus *c, struct bytes record, struct buf *sealed, struct err *err)
+{
+	struct content r = { 0 };
+	struct err why = { 0 };
+	int code = read_content(c, &r, record, &why);
+
+	for (size_t i = 0; code == OK && i < r.count; i++)
+		code = check_message(c, &r, i, &why);
+	if (code == OK)
+		code = check_votes(c, &r, &why);
+	if (code == OK)
+		code = check_order(c, &r, &why);
+	if (code == OK && r.last.height == height_of(c) && !has_prepared_block(c, &r))
+		code = ERR_SET(&why, CONSENSUS_E_RECORD, "the consensus log lacks the block that it has prepared");
+	if (code == OK) {
+		c->signed_last = r.last;
+		buf_reset(sealed);
+	}
+	if (code == OK && r.last.height == height_of(c) && r.count > 0) {
+		for (size_t i = 0; i < r.count; i++)
+			take_message(c, &r.messages[i]);
+		take_prepares(c, &r);
+		bind(c, sealed);
+	}
+	content_clear(&r);
+	if (code != OK && err)
+		*err = why;
+	return code;
+}
