@@ -81,11 +81,16 @@ void enter_height(struct consensus *c, const struct consensus_tip *tip, struct s
 
 static void on_committed(struct consensus *c, const struct consensus_tip *tip, struct step *s)
 {
+	struct consensus_tip next = *tip;
+
 	if (tip->height < height_of(c)) {
 		add_trace(c, s, CONSENSUS_TRACE_UNEXPECTED);
 		return;
 	}
-	enter_height(c, tip, s);
+	/* As if it had been agreed on here: all must expect the next empty block at one time. */
+	if (tip->height == height_of(c))
+		next.empty_count = tip->has_txs ? 0 : MIN(c->tip.empty_count + 1, (uint64_t)CONFIRMATION_COUNT);
+	enter_height(c, &next, s);
 }
 
 /* --- timers --- */

@@ -419,7 +419,10 @@ static bool execute(struct world *w, struct machine *m, const struct consensus_e
 		return true;
 	if (block.proposer != world_proposer(w, effect->height, effect->view))
 		return false;
-	if (block.time_ms > clock_of(m) + 5000 || block.time_ms + 20000 < clock_of(m)) {
+	/* A block as old as its parent is right however far ahead that is: else a chain whose
+	 * clocks were set back would stand still. */
+	if ((block.time_ms > clock_of(m) + 5000 && block.time_ms > m->tip.time_ms) ||
+	    block.time_ms + 20000 < clock_of(m)) {
 		w->fired[FAULT_CLOCK_REFUSED]++;
 		return false;
 	}

@@ -333,9 +333,11 @@ async function refuseTwin(n, load) {
 		metric(n.nodes[0], `p2p_refused_total{reason="${reason}"}`)))).reduce((a, b) => a + b);
 	const before = await counted();
 	await twin.start();
+	const says = (line) => /reason=(twin|duplicate)|another node (signs|uses)/.test(line);
 	await until("a validator refuses the twin", async () => await counted() > before, 30000);
-	await until("the twin says why", () =>
-		twin.lines.some((line) => /reason=(twin|duplicate)|another node (signs|uses)/.test(line)), 30000);
+	await until("the twin says why", () => twin.lines.some(says), 30000).catch((error) => {
+		throw new Error(`${error.message}; it says:\n${twin.lines.join("\n")}`);
+	});
 	/* The real one goes on as before. */
 	const from = await height(n.nodes[0]);
 	const proposes = until("a block by the real one", async () => {
@@ -347,7 +349,7 @@ async function refuseTwin(n, load) {
 	await load.run(n.nodes[0], proposes);
 	await proposes;
 	for (const node of n.nodes) assert.equal(node.child.exitCode, null, "no validator has ended");
-	const said = twin.lines.find((line) => /reason=(twin|duplicate)|another node (signs|uses)/.test(line));
+	const said = twin.lines.find(says);
 	await twin.end();
 	await checkEverywhere(load, n.nodes);
 	return said.replace(/.*event=/, "event=");
