@@ -270,7 +270,7 @@ static void refuse_proposed(struct node *n, const struct hash *hash, const struc
 void node_execute_proposed(struct node *n, const struct consensus_effect *effect)
 {
 	const struct consensus_block *asked = &effect->execute.block;
-	struct consensus_status status;
+	uint64_t latest_ms = n->io.now_ms(n->io.ctx) + NODE_CLOCK_DRIFT_MS;
 	struct err err = { 0 };
 	int code;
 
@@ -287,9 +287,10 @@ void node_execute_proposed(struct node *n, const struct consensus_effect *effect
 	if (code == OK && !hash_equal(&n->pending.block.hash, &asked->hash))
 		code = ERR_SET(&err, EXEC_E_BLOCK, "the block's hash is another");
 	if (code == OK && !effect->execute.is_reproposal) {
-		consensus_get_status(n->consensus, &status);
-		n->pending.coinbase = n->config.genesis->validators.members[status.proposer].address;
-		if (n->pending.block.commitments.time_ms > n->io.now_ms(n->io.ctx) + NODE_CLOCK_DRIFT_MS)
+		n->pending.coinbase = node_proposer(n, effect->height, effect->view);
+		/* The parent's time is as early as a block can be: clocks that were set back
+		 * must not hold the chain up. */
+		if (n->pending.block.commitments.time_ms > MAX(latest_ms, n->tip.commitments.time_ms))
 			code = ERR_SET(&err, EXEC_E_BLOCK, "the block's time is ahead of this node's clock");
 	}
 	if (code != OK) {

@@ -228,6 +228,9 @@ void node_on_fetched(struct node *n, const struct wire_blocks *blocks, const str
 void node_on_not_fetched(struct node *n);
 void node_fetch_continue(struct node *n);
 
+/* node.c: whose turn (height, view) is. */
+struct addr node_proposer(const struct node *n, uint64_t height, uint64_t view);
+
 /* route.c: the candidate is final with this certificate. */
 void node_commit_candidate(struct node *n, struct bytes certificate);
 

@@ -52,6 +52,13 @@ static bool is_block(void *ctx, struct bytes sealed, const struct hash *hash)
 	return is_same;
 }
 
+struct addr node_proposer(const struct node *n, uint64_t height, uint64_t view)
+{
+	size_t index = turn_of((void *)(uintptr_t)n, height, view);
+
+	return n->config.genesis->validators.members[index].address;
+}
+
 struct exec_proposal node_proposal(const struct node *n)
 {
 	const struct validator_set *set = &n->config.genesis->validators;

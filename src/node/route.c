@@ -347,7 +347,9 @@ static void on_trace(struct node *n, const struct consensus_effect *effect)
 		stop_signing(n, effect, "refused to sign a second value");
 		return;
 	case CONSENSUS_TRACE_TWIN:
-		stop_signing(n, effect, "another node signs with this validator's key: stop one of them");
+		LOG_ERROR(n->config.log, "consensus", "twin", "height=%llu view=%llu msg=\"another node signs "
+			  "with this validator's key: stop one of them\"",
+			  (unsigned long long)effect->height, (unsigned long long)effect->view);
 		return;
 	case CONSENSUS_TRACE_DIVERGED:
 		stop_signing(n, effect, "a quorum has committed a block that does not execute here");

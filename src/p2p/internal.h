@@ -123,6 +123,7 @@ struct session {
 	bool is_validator;
 	struct wire_status tip;
 	char software[WIRE_SOFTWARE_SIZE_MAX + 1];
+	uint64_t instance;        /* of the peer's process */
 
 	uint64_t opened_ms, up_ms, heard_ms;
 	uint64_t deadline_ms;     /* for the hello, or for the goodbye; UINT64_MAX: none */
@@ -183,6 +184,7 @@ struct pending {
 struct p2p {
 	struct p2p_config config; /* its lists and texts: the copies below */
 	struct addr self;
+	uint64_t instance;        /* of this process */
 	char software[WIRE_SOFTWARE_SIZE_MAX + 1];
 	struct map allowed;       /* address → nothing */
 	struct map validators;

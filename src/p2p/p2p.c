@@ -43,6 +43,7 @@ int p2p_new(struct p2p **out, const struct p2p_config *config, struct err *err)
 	memcpy(p->software, config->software,
 	       MIN(strlen(config->software), sizeof(p->software) - 1));
 	rng_init(&p->rng, config->seed);
+	p->instance = rng_next(&p->rng);
 	code = dial_init(p, config, err);
 	if (code != OK) {
 		crypto_wipe(&p->config.key, sizeof(p->config.key));

@@ -27,10 +27,11 @@
  *
  * Two connections between one pair: the one that the lower address dialled stays;
  * the other says goodbye, and what comes on it until the other's goodbye is still
- * taken, so that nothing is lost. A second one in the same direction is refused,
- * and the first is asked whether it is still alive: a restarted peer gets in as
- * soon as its old connection is found dead, two nodes with one key don't throw
- * each other out.
+ * taken, so that nothing is lost. A second one in the same direction, or from
+ * another process with that key (its hello names another instance), is refused, and
+ * the first is asked whether it is still alive: a restarted peer gets in as soon as
+ * its old connection is found dead, two nodes with one key don't throw each other
+ * out.
  *
  * Gossip. A batch of transactions goes to everyone who is not known to have it.
  * A sender that reaches all validators itself says so (`is_spread`), and then

@@ -64,6 +64,7 @@ static void say_hello(struct p2p *p, struct session *s)
 		.block_hash = p->tip.block_hash,
 		.listen_port = p->config.listen_port,
 		.software = bytes_of_str(p->software),
+		.instance = p->instance,
 	};
 	CHECK(ecc_sign(p->config.ecc, &m.hello.signature, &digest, &p->config.key, NULL) == OK);
 	send_message(p, s, &m);
@@ -311,7 +312,9 @@ static void announce(struct p2p *p, struct session *s)
 
 static void settle_duplicate(struct p2p *p, struct session *s, struct session *old)
 {
-	if (s->is_outbound == old->is_outbound) {
+	/* Another process with this key: the peer after a restart, or a twin. If the old
+	 * session is alive it stays, whoever dialled. */
+	if (s->instance != old->instance || s->is_outbound == old->is_outbound) {
 		probe(p, old);
 		session_doom(p, s, P2P_REASON_DUPLICATE);
 	} else if (is_better(p, s)) {
@@ -336,6 +339,7 @@ void session_take_hello(struct p2p *p, struct session *s, const struct wire_hell
 	s->is_validator = map_get(&p->validators, &s->address) != NULL;
 	s->is_listed = is_listed(p, &s->address) || (s->dial != NO_DIAL);
 	s->tip = (struct wire_status){ h->height, h->block_hash };
+	s->instance = h->instance;
 	memcpy(s->software, h->software.data, h->software.size);
 	s->software[h->software.size] = '\0';
 	if (s->dial != NO_DIAL)

@@ -163,6 +163,7 @@ static int take_hello(struct wire_hello *out, const Weft__Hello *h, struct err *
 		.height = h->height,
 		.listen_port = (uint16_t)h->listen_port,
 		.software = from_binary(h->software),
+		.instance = h->instance,
 	};
 	memcpy(out->genesis_hash.bytes, h->genesis_hash.data, 32);
 	memcpy(out->address.bytes, h->address.data, 20);

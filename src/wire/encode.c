@@ -46,6 +46,7 @@ static void encode_hello(struct buf *out, Weft__Envelope *envelope, const struct
 	hello.block_hash = binary(hash_bytes(&h->block_hash));
 	hello.listen_port = h->listen_port;
 	hello.software = binary(h->software);
+	hello.instance = h->instance;
 	envelope->hello = &hello;
 	put_envelope(out, WIRE_HELLO, envelope);
 }

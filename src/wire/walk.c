@@ -49,6 +49,7 @@ static const struct field hello_fields[] = {
 	NUMBER(8, UINT16_MAX),
 	{ .number = 9, .type = FIELD_TEXT, .min = 1, .max = WIRE_SOFTWARE_SIZE_MAX,
 	  .count_max = 1 },
+	NUMBER(10, UINT64_MAX),
 };
 
 static const struct field transactions_fields[] = {

@@ -88,6 +88,7 @@ struct wire_hello {
 	struct hash block_hash;
 	uint16_t listen_port;       /* 0: takes no connections */
 	struct bytes software;      /* at most WIRE_SOFTWARE_SIZE_MAX, printable ASCII */
+	uint64_t instance;          /* random, of the sender's process */
 };
 
 struct wire_transactions {

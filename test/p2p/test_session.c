@@ -245,6 +245,29 @@ Test(session, refuses_second_node_with_one_key)
 	world_clear(&w);
 }
 
+/* Not either when it dials in the direction that stays, of which there is one of the two. */
+Test(session, refuses_twin_of_a_live_peer_in_both_directions)
+{
+	for (size_t self = 0; self < 2; self++) {
+		enum p2p_reason reason;
+		struct world w;
+		size_t twin;
+
+		world_init(&w, 3);
+		start_all(&w, 2, self == 0 ? (const char *const[]){ "1", "" }
+					   : (const char *const[]){ "", "0" });
+		world_run(&w, 1000);
+		cr_assert_eq(world_ready_count(&w, self), 1);
+		twin = raw_join(&w, self, 1 - self);
+		world_run(&w, 3000);
+		cr_assert(raw_is_closed(&w, twin, &reason));
+		cr_expect_eq(reason, P2P_REASON_DUPLICATE);
+		cr_expect_eq(world_ready_count(&w, self), 1);
+		cr_expect_eq(w.nodes[self].down_count, 0);
+		world_clear(&w);
+	}
+}
+
 /* … but the first must answer, else it is dead and the second is welcome. */
 Test(session, lets_restarted_peer_in_when_first_is_dead)
 {

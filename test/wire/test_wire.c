@@ -18,6 +18,7 @@ static struct wire_hello hello(void)
 		.signature = { .recovery_id = 1 },
 		.height = 7,
 		.listen_port = 30303,
+		.instance = 0x1122334455667788,
 		.software = bytes_of_str("weft/0.1.0"),
 	};
 
@@ -155,6 +156,7 @@ Test(wire, keeps_every_field)
 	cr_expect_eq(back.hello.height, 7);
 	cr_expect(hash_equal(&back.hello.block_hash, &m.hello.block_hash));
 	cr_expect_eq(back.hello.listen_port, 30303);
+	cr_expect_eq(back.hello.instance, 0x1122334455667788);
 	cr_expect(bytes_equal(back.hello.software, m.hello.software));
 	buf_reset(&frame);
 
