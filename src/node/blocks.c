@@ -280,6 +280,9 @@ void node_execute_proposed(struct node *n, const struct consensus_effect *effect
 		answer_executed(n, &asked->hash, true);
 		return;
 	}
+	/* A final block of this height is on its way: COMMITTED makes the question void. */
+	if (n->pending.kind == NODE_PENDING_FETCHED)
+		return;
 	node_pending_clear(n);
 	n->pending.kind = NODE_PENDING_PROPOSED;
 	buf_append_bytes(&n->pending.sealed, asked->sealed);

@@ -140,7 +140,8 @@ static void on_propose(struct node *n)
 	struct consensus_event proposed = { .kind = CONSENSUS_EVENT_PROPOSED };
 	int code;
 
-	if (n->is_winding_down)
+	/* A final block of this height on its way: COMMITTED makes the question void. */
+	if (n->is_winding_down || n->pending.kind == NODE_PENDING_FETCHED)
 		return;
 	if (n->tip.header.height - n->written_height >= NODE_WRITE_LEAD_MAX) {
 		n->is_proposal_due = true;

@@ -37,6 +37,7 @@ export async function test(name, fn, limitS = 120) {
 	} catch (error) {
 		console.log(`not ok - ${name}`);
 		console.error(`${name}:`, error);
+		for (const node of alive) node.sayLastWords();
 		process.exitCode = 1;
 		return false;
 	} finally {
@@ -115,6 +116,8 @@ function logFields(line) {
 	return fields;
 }
 
+const alive = new Set();
+
 /** A weftd under test. */
 export class Weftd {
 	/** `wrap`: program and arguments to put before weftd. */
@@ -136,9 +139,11 @@ export class Weftd {
 			stdio: ["ignore", "inherit", "pipe"],
 		});
 		running.add(this.child);
+		alive.add(this);
 		this.ended = new Promise((resolve) => {
 			this.child.on("close", (code, signal) => {
 				running.delete(this.child);
+				alive.delete(this);
 				resolve({ code, signal });
 				if (!this.isEnding && signal !== "SIGKILL")
 					console.error(`weftd ended with ${signal ?? code}, its last words:`, this.lines.slice(-12));
@@ -156,6 +161,12 @@ export class Weftd {
 		});
 		this.url = this.event("listening").url;
 		return this;
+	}
+
+	/** After a failure: what it was doing. */
+	sayLastWords() {
+		console.error(`the newest lines of ${this.args.join(" ")} in ${this.cwd ?? "."}:`);
+		for (const line of this.lines.slice(-40)) console.error(`  ${line}`);
 	}
 
 	/** The fields of the newest log line of this event, or undefined. */

@@ -38,7 +38,9 @@ struct site {
 	struct node_job *jobs[JOB_MAX];
 	size_t job_count;
 	struct node_batch *batches[64];
+	uint64_t batches_ready_ms[64];
 	size_t batch_count;
+	uint64_t batch_ms;           /* how long the workers take */
 	struct err stopped;
 };
 
@@ -105,6 +107,7 @@ static void site_recover(void *ctx, struct node_batch *batch)
 	struct site *s = ctx;
 
 	cr_assert_lt(s->batch_count, ARRAY_COUNT(s->batches));
+	s->batches_ready_ms[s->batch_count] = s->net->now_ms + s->batch_ms;
 	s->batches[s->batch_count++] = batch;
 }
 
@@ -323,18 +326,19 @@ static bool run_jobs(struct site *s)
 	return count > 0;
 }
 
+/* The first whose time has come; workers hand back in order here. */
 static bool run_batches(struct site *s)
 {
-	struct node_batch *batches[64];
-	size_t count = s->batch_count;
+	struct node_batch *batch = s->batches[0];
 
-	memcpy(batches, s->batches, sizeof(batches));
-	s->batch_count = 0;
-	for (size_t i = 0; i < count; i++) {
-		node_batch_run(batches[i]);
-		node_on_batch(s->node, batches[i]);
-	}
-	return count > 0;
+	if (s->batch_count == 0 || s->batches_ready_ms[0] > s->net->now_ms)
+		return false;
+	s->batch_count--;
+	memmove(s->batches, s->batches + 1, s->batch_count * sizeof(s->batches[0]));
+	memmove(s->batches_ready_ms, s->batches_ready_ms + 1, s->batch_count * sizeof(s->batches_ready_ms[0]));
+	node_batch_run(batch);
+	node_on_batch(s->node, batch);
+	return true;
 }
 
 /* Bytes in pieces of random size, as sockets give them. */
@@ -421,6 +425,8 @@ static void run_for(struct network *net, uint64_t ms)
 		for (size_t i = 0; i < net->count; i++) {
 			if (!net->sites[i].is_up)
 				continue;
+			if (net->sites[i].batch_count)
+				next = MIN(next, MAX(net->sites[i].batches_ready_ms[0], net->now_ms + 1));
 			if (net->sites[i].wake_ms)
 				next = MIN(next, MAX(net->sites[i].wake_ms, net->now_ms + 1));
 			next = MIN(next, MAX(net->sites[i].wake_peers_ms, net->now_ms + 1));
@@ -557,6 +563,33 @@ Test(network, one_of_four_may_be_gone_and_catches_up)
 	site_open(&net.sites[2], true);
 	run_for(&net, 20000);
 	check_agreement(&net, 10);
+	cr_assert_eq(nonce_of(&net.sites[2]), nonce);
+	network_end(&net);
+}
+
+/* While a fetched block waits for its senders, live proposals of the same height come in. */
+Test(network, one_that_is_behind_catches_up_while_proposals_come)
+{
+	struct network net;
+	uint64_t nonce = 0;
+
+	network_make(&net, 4, 0);
+	run_for(&net, 2000);
+	for (uint64_t round = 0; round < 40; round++) {
+		net.is_cut[2] = true;
+		for (uint64_t i = 0; i < 2 + round % 5; i++) {
+			send(&net, 0, nonce++);
+			run_for(&net, 600);
+		}
+		net.sites[2].batch_ms = 5 + rng_below(&net.rng, 200);
+		net.is_cut[2] = false;
+		for (int i = 0; i < 12; i++) {
+			send(&net, 0, nonce++);
+			run_for(&net, rng_below(&net.rng, 200));
+		}
+		run_for(&net, 12000);
+		check_agreement(&net, height_of(&net.sites[0]));
+	}
 	cr_assert_eq(nonce_of(&net.sites[2]), nonce);
 	network_end(&net);
 }
