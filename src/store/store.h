@@ -41,6 +41,7 @@
 #include "crypto/mmr.h"
 #include "state/tree.h"
 #include "store/kv.h"
+#include "store/medium.h"
 
 struct store;
 
@@ -51,6 +52,7 @@ struct store_options {
 	uint64_t history_ms;     /* how far back state is kept; UINT64_MAX: all */
 	uint64_t seed;           /* keys tables (base/map.h) */
 	size_t write_buffer_size; /* LevelDB's, bytes; 0: what was measured best (tests set it) */
+	const struct medium *medium; /* what `dir` is on; NULL: the disk (medium_posix()) */
 };
 
 /* Everything that a final block writes. Borrowed by the calls that take it.

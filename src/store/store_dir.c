@@ -1,14 +1,9 @@
 /*
  * The data directory: what is in it, whose it is, and who has it.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/crc32c.h"
@@ -21,9 +16,9 @@
 #define TIP_NAME "chain/TIP" /* not among the logs, whose loss it is to show */
 
 struct store_dir {
-	int fd;
-	int lock_fd;
-	int tip_fd;
+	const struct medium *medium;
+	struct medium_dir *dir;
+	struct medium_file *lock, *tip;
 	bool made; /* the directory itself is ours */
 	char *path, *chain, *log;
 };
@@ -41,16 +36,18 @@ void store_dir_close(struct store_dir *d)
 {
 	if (!d)
 		return;
-	if (d->tip_fd >= 0)
-		close(d->tip_fd);
-	if (d->lock_fd >= 0)
-		close(d->lock_fd);
-	if (d->fd >= 0)
-		close(d->fd);
+	medium_close(d->tip);
+	medium_close(d->lock);
+	medium_close_dir(d->dir);
 	free(d->path);
 	free(d->chain);
 	free(d->log);
 	free(d);
+}
+
+const struct medium *store_dir_medium(const struct store_dir *d)
+{
+	return d->medium;
 }
 
 const char *store_dir_chain(const struct store_dir *d)
@@ -63,107 +60,90 @@ const char *store_dir_log(const struct store_dir *d)
 	return d->log;
 }
 
-static int open_dir(struct store_dir **out, const char *path, struct err *err)
+static int open_dir(struct store_dir **out, const struct medium *medium, const char *path,
+		    struct err *err)
 {
 	struct store_dir *d = xcalloc(1, sizeof(*d));
+	int error;
 
-	d->lock_fd = d->tip_fd = -1;
+	d->medium = medium;
 	d->path = xstrdup(path);
 	d->chain = join(path, "chain");
 	d->log = join(path, "log");
-	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->fd < 0) {
-		ERR_SET(err, STORE_E_OPEN, "cannot open the data directory %s: %s%s", path,
-			strerror(errno), errno == ENOENT ? "; run init first" : "");
+	error = medium_open_dir(medium, &d->dir, path);
+	if (error) {
 		store_dir_close(d);
-		return STORE_E_OPEN;
+		return ERR_SET(err, STORE_E_OPEN, "cannot open the data directory %s: %s%s", path,
+			       strerror(error), error == ENOENT ? "; run init first" : "");
 	}
 	*out = d;
 	return OK;
 }
 
-static int in_use(const struct store_dir *d, struct err *err)
-{
-	char pid[32];
-	ssize_t size = pread(d->lock_fd, pid, sizeof(pid) - 1, 0);
-
-	pid[MAX(size, (ssize_t)0)] = 0;
-	pid[strspn(pid, "0123456789")] = 0;
-	return ERR_SET(err, STORE_E_IN_USE,
-		       "the data directory %s is in use by another process%s%s; "
-		       "stop that one, or choose another directory",
-		       d->path, *pid ? ", pid " : "", pid);
-}
-
-/* Takes the lock, which the kernel gives back whenever the process ends. */
 static int lock(struct store_dir *d, struct err *err)
 {
-	char pid[32];
-	int size = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+	char holder[MEDIUM_HOLDER_MAX] = "";
+	int error = medium_open(d->dir, &d->lock, LOCK_NAME, MEDIUM_WRITE | MEDIUM_CREATE);
 
-	d->lock_fd = openat(d->fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (d->lock_fd < 0)
+	if (error)
 		return ERR_SET(err, STORE_E_OPEN, "cannot open %s/" LOCK_NAME ": %s", d->path,
-			       strerror(errno));
-	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return in_use(d, err);
-	/* Only told to a person; a disk that is full shows where it matters. */
-	if (ftruncate(d->lock_fd, 0) != 0 || pwrite(d->lock_fd, pid, (size_t)size, 0) != size)
-		errno = 0;
+			       strerror(error));
+	error = d->lock->ops->lock(d->lock, holder);
+	if (error)
+		return ERR_SET(err, STORE_E_IN_USE,
+			       "the data directory %s is in use by another process%s%s; "
+			       "stop that one, or choose another directory",
+			       d->path, *holder ? ", pid " : "", holder);
 	return OK;
 }
 
 static bool exists(const struct store_dir *d, const char *name)
 {
-	struct stat st;
-
-	return fstatat(d->fd, name, &st, 0) == 0;
+	return d->dir->ops->exists(d->dir, name);
 }
 
 /* --- creating --- */
 
-static int write_error(const struct store_dir *d, const char *name, struct err *err)
+static int write_error(const struct store_dir *d, const char *name, int error, struct err *err)
 {
 	return ERR_SET(err, STORE_E_WRITE, "cannot write %s/%s: %s", d->path, name,
-		       strerror(errno));
+		       strerror(error));
 }
 
-/* Makes the directory, and its entry in the one above durable. */
-static int make_dir(const char *path, bool *made, struct err *err)
+static int make_dir(const struct medium *medium, const char *path, bool *made, struct err *err)
 {
-	char *copy, *slash;
-	int fd, failed;
+	int error = medium->ops->make(medium->ctx, path, made);
 
-	*made = mkdir(path, 0755) == 0;
+	if (!error)
+		return OK;
 	if (!*made)
-		return errno == EEXIST
-			       ? OK
-			       : ERR_SET(err, STORE_E_OPEN, "cannot make the data directory %s: %s",
-					 path, strerror(errno));
-	copy = xstrdup(path);
-	for (size_t size = strlen(copy); size > 1 && copy[size - 1] == '/'; size--)
-		copy[size - 1] = 0;
-	slash = strrchr(copy, '/');
-	if (slash)
-		slash[slash == copy] = 0;
-	fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	failed = fd < 0 || fsync(fd) != 0;
-	if (fd >= 0)
-		close(fd);
-	free(copy);
-	return failed ? ERR_SET(err, STORE_E_WRITE, "cannot sync the directory above %s: %s", path,
-				strerror(errno)) : OK;
+		return ERR_SET(err, STORE_E_OPEN, "cannot make the data directory %s: %s", path,
+			       strerror(error));
+	return ERR_SET(err, STORE_E_WRITE, "cannot sync the directory above %s: %s", path,
+		       strerror(error));
 }
 
-int store_dir_create(struct store_dir **out, const char *path, struct err *err)
+/* The names below, durably. */
+static int make_names(struct store_dir *d)
+{
+	int error = d->dir->ops->make_dir(d->dir, "chain");
+
+	if (!error)
+		error = d->dir->ops->make_dir(d->dir, "log");
+	return error ? error : d->dir->ops->sync_dir(d->dir);
+}
+
+int store_dir_create(struct store_dir **out, const struct medium *medium, const char *path,
+		     struct err *err)
 {
 	struct store_dir *d = NULL;
+	int code, error;
 	bool made;
-	int code;
 
-	code = make_dir(path, &made, err);
+	medium = medium ? medium : medium_posix();
+	code = make_dir(medium, path, &made, err);
 	if (code == OK)
-		code = open_dir(&d, path, err);
+		code = open_dir(&d, medium, path, err);
 	if (code != OK)
 		return code;
 	d->made = made;
@@ -179,9 +159,9 @@ int store_dir_create(struct store_dir **out, const char *path, struct err *err)
 		store_dir_close(d);
 		return code;
 	}
-	if (mkdirat(d->fd, "chain", 0755) != 0 || mkdirat(d->fd, "log", 0755) != 0 ||
-	    fsync(d->fd) != 0) {
-		code = write_error(d, "chain", err);
+	error = make_names(d);
+	if (error) {
+		code = write_error(d, "chain", error, err);
 		store_dir_remove(d);
 		return code;
 	}
@@ -193,46 +173,36 @@ int store_dir_seal(struct store_dir *d, const struct hash *genesis_hash, struct 
 {
 	static const char temporary[] = VERSION_NAME ".tmp";
 	char hash[HEX_HASH_SIZE], text[128];
-	int size, fd;
-	bool written;
+	struct medium_file *f;
+	int size, error;
 
 	size = snprintf(text, sizeof(text), "database %d\ngenesis %s\n", DATABASE_VERSION,
 			hex_data(hash, hash_bytes(genesis_hash)));
-	fd = openat(d->fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return write_error(d, temporary, err);
-	errno = ENOSPC; /* what a short write means */
-	written = write(fd, text, (size_t)size) == size && fsync(fd) == 0;
-	close(fd);
-	if (!written || renameat(d->fd, temporary, d->fd, VERSION_NAME) != 0 || fsync(d->fd) != 0)
-		return write_error(d, VERSION_NAME, err);
-	return OK;
-}
-
-/* Removes the files below a directory that we made ourselves, and it. */
-static void remove_below(int dir_fd, const char *name)
-{
-	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			unlinkat(fd, entry->d_name, 0);
-	if (dir)
-		closedir(dir);
-	unlinkat(dir_fd, name, AT_REMOVEDIR);
+	error = medium_open(d->dir, &f, temporary, MEDIUM_WRITE | MEDIUM_CREATE | MEDIUM_EMPTY);
+	if (error)
+		return write_error(d, temporary, error, err);
+	error = medium_write(f, 0, bytes_of(text, (size_t)size));
+	if (!error)
+		error = f->ops->sync(f);
+	medium_close(f);
+	if (!error)
+		error = d->dir->ops->rename(d->dir, temporary, VERSION_NAME);
+	if (!error)
+		error = d->dir->ops->sync_dir(d->dir);
+	return error ? write_error(d, VERSION_NAME, error, err) : OK;
 }
 
 void store_dir_remove(struct store_dir *d)
 {
-	unlinkat(d->fd, VERSION_NAME, 0);
-	unlinkat(d->fd, VERSION_NAME ".tmp", 0);
-	remove_below(d->fd, "chain");
-	remove_below(d->fd, "log");
-	unlinkat(d->fd, LOCK_NAME, 0);
+	const struct medium_ops *ops = d->dir->ops;
+
+	ops->unlink(d->dir, VERSION_NAME);
+	ops->unlink(d->dir, VERSION_NAME ".tmp");
+	ops->remove_dir(d->dir, "chain");
+	ops->remove_dir(d->dir, "log");
+	ops->unlink(d->dir, LOCK_NAME);
 	if (d->made)
-		rmdir(d->path);
+		ops->remove(d->medium->ctx, d->path);
 	store_dir_close(d);
 }
 
@@ -292,43 +262,47 @@ static int check_version(const struct store_dir *d, struct bytes text,
 
 static int read_version(const struct store_dir *d, const struct hash *genesis_hash, struct err *err)
 {
-	char text[VERSION_SIZE_MAX];
-	ssize_t size;
-	int fd = openat(d->fd, VERSION_NAME, O_RDONLY | O_CLOEXEC);
+	uint8_t text[VERSION_SIZE_MAX];
+	struct medium_file *f;
+	size_t size = 0;
+	int error = medium_open(d->dir, &f, VERSION_NAME, 0);
 
-	if (fd < 0 && errno == ENOENT && (exists(d, "chain") || exists(d, "log")))
+	if (error == ENOENT && (exists(d, "chain") || exists(d, "log")))
 		return ERR_SET(err, STORE_E_CORRUPT,
 			       "the data directory %s is incomplete: remove chain and log in it "
 			       "and run init again",
 			       d->path);
-	if (fd < 0 && errno == ENOENT)
+	if (error == ENOENT)
 		return ERR_SET(err, STORE_E_OPEN,
 			       "the data directory %s holds no chain; run init first", d->path);
-	if (fd < 0)
+	if (!error) {
+		error = f->ops->read(f, 0, text, sizeof(text), &size);
+		medium_close(f);
+	}
+	if (error)
 		return ERR_SET(err, STORE_E_OPEN, "cannot open %s/" VERSION_NAME ": %s", d->path,
-			       strerror(errno));
-	size = read(fd, text, sizeof(text));
-	close(fd);
-	return check_version(d, bytes_of(text, (size_t)MAX(size, (ssize_t)0)), genesis_hash, err);
+			       strerror(error));
+	return check_version(d, bytes_of(text, size), genesis_hash, err);
 }
 
-int store_dir_open(struct store_dir **out, const char *path, const struct hash *genesis_hash,
-		   struct err *err)
+int store_dir_open(struct store_dir **out, const struct medium *medium, const char *path,
+		   const struct hash *genesis_hash, struct err *err)
 {
 	struct store_dir *d;
-	int code = open_dir(&d, path, err);
+	int code = open_dir(&d, medium ? medium : medium_posix(), path, err);
 
 	if (code != OK)
 		return code;
 	code = read_version(d, genesis_hash, err);
 	if (code == OK)
 		code = lock(d, err);
-	if (code == OK)
-		d->tip_fd = openat(d->fd, TIP_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (code != OK) {
 		store_dir_close(d);
 		return code;
 	}
+	/* Without it less is known, and nothing wrong. */
+	if (medium_open(d->dir, &d->tip, TIP_NAME, MEDIUM_WRITE | MEDIUM_CREATE) != 0)
+		d->tip = NULL;
 	*out = d;
 	return OK;
 }
@@ -345,15 +319,16 @@ void store_dir_note_tip(const struct store_dir *d, uint64_t height, const struct
 	memcpy(record + 8, hash->bytes, 32);
 	store_le32(record + 40, crc32c(0, bytes_of(record, 40)));
 	/* A witness that can't be written says less, and nothing wrong. */
-	if (d->tip_fd >= 0 && pwrite(d->tip_fd, record, sizeof(record), 0) != sizeof(record))
-		errno = 0;
+	if (d->tip)
+		(void)medium_write(d->tip, 0, bytes_of(record, sizeof(record)));
 }
 
 bool store_dir_read_tip(const struct store_dir *d, uint64_t *height, struct hash *hash)
 {
 	uint8_t record[TIP_SIZE];
+	bool whole;
 
-	if (d->tip_fd < 0 || pread(d->tip_fd, record, sizeof(record), 0) != sizeof(record) ||
+	if (!d->tip || medium_read(d->tip, 0, record, sizeof(record), &whole) != 0 || !whole ||
 	    crc32c(0, bytes_of(record, 40)) != load_le32(record + 40))
 		return false;
 	*height = load_le64(record);

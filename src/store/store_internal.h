@@ -78,16 +78,20 @@ struct store {
 /* --- store_dir.c --- */
 
 /* Makes the directory's names, locked; STORE_E_EXISTS. Its version comes last. */
-int store_dir_create(struct store_dir **out, const char *path, struct err *err);
+int store_dir_create(struct store_dir **out, const struct medium *medium, const char *path,
+		     struct err *err);
 int store_dir_seal(struct store_dir *d, const struct hash *genesis_hash, struct err *err);
 
 /* Opens one that is sealed, locked, and compares its version and genesis. */
-int store_dir_open(struct store_dir **out, const char *path, const struct hash *genesis_hash,
-		   struct err *err);
+int store_dir_open(struct store_dir **out, const struct medium *medium, const char *path,
+		   const struct hash *genesis_hash, struct err *err);
 void store_dir_close(struct store_dir *d);
 
 /* Removes everything of ours: an init that failed. Closes it as well. */
 void store_dir_remove(struct store_dir *d);
+
+/* What it is on. */
+const struct medium *store_dir_medium(const struct store_dir *d);
 
 /* dir/chain and dir/log. */
 const char *store_dir_chain(const struct store_dir *d);

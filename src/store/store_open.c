@@ -77,19 +77,21 @@ static int install_genesis(struct store *s, const struct genesis *g,
 static int create_log(const struct store_dir *dir, const char *name, struct err *err)
 {
 	struct wal *w;
-	int code = wal_open(&w, store_dir_log(dir), name, true, NULL, NULL, NULL, err);
+	int code = wal_open(&w, store_dir_medium(dir), store_dir_log(dir), name, true, NULL, NULL,
+			    NULL, err);
 
 	if (code == OK)
 		wal_close(w);
 	return code;
 }
 
-static int open_database(struct store *s, const char *dir, const struct store_options *options,
-			 bool create, struct err *err)
+static int open_database(struct store *s, const struct store_dir *dir,
+			 const struct store_options *options, bool create, struct err *err)
 {
 	const struct kv_options o = { create, options->cache_size, options->write_buffer_size };
+	const struct medium *medium = store_dir_medium(dir);
 
-	return kv_open_leveldb(&s->kv, dir, &o, err);
+	return medium->ops->open_kv(medium->ctx, &s->kv, store_dir_chain(dir), &o, err);
 }
 
 int store_create(const struct store_options *options, const struct genesis *g, struct err *err)
@@ -99,9 +101,9 @@ int store_create(const struct store_options *options, const struct genesis *g, s
 	struct hash genesis_hash;
 	int code;
 
-	code = store_dir_create(&dir, options->dir, err);
+	code = store_dir_create(&dir, options->medium, options->dir, err);
 	if (code == OK)
-		code = open_database(s, store_dir_chain(dir), options, true, err);
+		code = open_database(s, dir, options, true, err);
 	if (code == OK)
 		code = install_genesis(s, g, options, &genesis_hash, err);
 	store_close(s); /* the database is whole before the version says so */
@@ -388,8 +390,9 @@ static int log_error(int code, struct err *err)
 static int replay_commits(struct store *s, struct replay *r, struct wal_report *found,
 			  struct err *err)
 {
-	int code = log_error(wal_open(&s->commit_log, store_dir_log(s->dir), COMMIT_LOG, false,
-				      replay_record, r, found, err),
+	int code = log_error(wal_open(&s->commit_log, store_dir_medium(s->dir),
+				      store_dir_log(s->dir), COMMIT_LOG, false, replay_record, r,
+				      found, err),
 			     err);
 	uint64_t next;
 
@@ -421,8 +424,8 @@ static int collect_record(void *ctx, uint64_t index, uint8_t kind, struct bytes 
 static int open_consensus_log(struct store *s, struct store_report *report, struct err *err)
 {
 	struct wal_report found;
-	int code = wal_open(&s->consensus_log, store_dir_log(s->dir), CONSENSUS_LOG, false,
-			    collect_record, &s->consensus_found, &found, err);
+	int code = wal_open(&s->consensus_log, store_dir_medium(s->dir), store_dir_log(s->dir),
+			    CONSENSUS_LOG, false, collect_record, &s->consensus_found, &found, err);
 
 	report->consensus_log_missing = code == STORE_E_NOT_FOUND;
 	if (code == STORE_E_NOT_FOUND)
@@ -501,10 +504,10 @@ static int open_disk(struct store *s, const struct store_options *options, const
 	if (code != OK)
 		return code;
 	state_diff_clear(&diff);
-	code = store_dir_open(&s->dir, options->dir, &block.hash, err);
+	code = store_dir_open(&s->dir, options->medium, options->dir, &block.hash, err);
 	block_clear(&block);
 	if (code == OK)
-		code = open_database(s, store_dir_chain(s->dir), options, false, err);
+		code = open_database(s, s->dir, options, false, err);
 	if (code != OK)
 		return code;
 	s->batch = kv_batch_new(s->kv);

@@ -1,14 +1,8 @@
 #include "store/wal_format.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/crc32c.h"
@@ -73,50 +67,47 @@ static void add_segment(struct wal *w, uint64_t first_index, uint64_t size)
 	w->segments[w->segment_count++] = (struct segment){ first_index, size };
 }
 
+static void take_name(void *ctx, const char *name)
+{
+	struct wal *w = ctx;
+	uint64_t first_index;
+
+	if (parse_name(w, name, ".log", &first_index))
+		add_segment(w, first_index, 0);
+	else if (parse_name(w, name, ".tmp", &first_index))
+		w->dir->ops->unlink(w->dir, name);
+}
+
 /* Finds the segments; removes those that a crash left half made. */
 static int list_segments(struct wal *w, struct err *err)
 {
-	int fd = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	uint64_t first_index;
+	int error = w->dir->ops->list(w->dir, take_name, w);
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
+	if (error)
 		return ERR_SET(err, STORE_E_OPEN, "cannot list the log's directory: %s",
-			       strerror(errno));
-	}
-	while ((entry = readdir(dir))) {
-		if (parse_name(w, entry->d_name, ".log", &first_index))
-			add_segment(w, first_index, 0);
-		else if (parse_name(w, entry->d_name, ".tmp", &first_index))
-			unlinkat(w->dir_fd, entry->d_name, 0);
-	}
-	closedir(dir);
+			       strerror(error));
 	if (w->segment_count)
 		qsort(w->segments, w->segment_count, sizeof(w->segments[0]), compare_segments);
 	return OK;
 }
 
-static bool is_full(int error)
+static void sync_or_die(const struct wal *w, struct medium_file *f)
 {
-	return error == ENOSPC || error == EDQUOT || error == EFBIG;
-}
+	int error = f->ops->sync(f);
 
-static void sync_or_die(const struct wal *w, int fd)
-{
-	if (fdatasync(fd) != 0)
+	if (error)
 		fatal("cannot sync the %s log: %s; what was written may be lost: check the disk, "
 		      "then restart",
-		      w->name, strerror(errno));
+		      w->name, strerror(error));
 }
 
 static void sync_directory(const struct wal *w)
 {
-	if (fsync(w->dir_fd) != 0)
+	int error = w->dir->ops->sync_dir(w->dir);
+
+	if (error)
 		fatal("cannot sync the directory of the %s log: %s; check the disk, then restart",
-		      w->name, strerror(errno));
+		      w->name, strerror(error));
 }
 
 /* Makes the segment whose first record is w->next_index under another name first,
@@ -125,36 +116,33 @@ static int start_segment(struct wal *w, struct err *err)
 {
 	uint8_t header[SEGMENT_HEADER_SIZE];
 	char name[SEGMENT_NAME_MAX], temporary[SEGMENT_NAME_MAX];
-	int fd, error;
+	struct medium_file *f = NULL;
+	int error;
 
 	segment_file_name(name, w, w->next_index);
 	segment_file_name(temporary, w, w->next_index);
 	memcpy(temporary + strlen(temporary) - 4, ".tmp", 4);
 	segment_header_encode(header, w->next_index, w->chain);
-	fd = openat(w->dir_fd, temporary, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC,
-		    0644);
-	if (fd < 0)
-		goto fail;
-	errno = ENOSPC; /* what a short write means */
-	if (write(fd, header, sizeof(header)) != (ssize_t)sizeof(header))
-		goto fail;
-	sync_or_die(w, fd);
-	if (renameat(w->dir_fd, temporary, w->dir_fd, name) != 0)
-		goto fail;
+	error = medium_open(w->dir, &f, temporary, MEDIUM_WRITE | MEDIUM_CREATE | MEDIUM_EMPTY);
+	if (!error)
+		error = medium_write(f, 0, bytes_of(header, sizeof(header)));
+	if (!error) {
+		sync_or_die(w, f);
+		error = w->dir->ops->rename(w->dir, temporary, name);
+	}
+	if (error) {
+		if (f)
+			w->dir->ops->unlink(w->dir, temporary);
+		medium_close(f);
+		return ERR_SET(err, STORE_E_WRITE,
+			       "cannot start log segment %s: %s; make room on the disk", name,
+			       strerror(error));
+	}
 	sync_directory(w);
-	if (w->fd >= 0)
-		close(w->fd);
-	w->fd = fd;
+	medium_close(w->file);
+	w->file = f;
 	add_segment(w, w->next_index, sizeof(header));
 	return OK;
-fail:
-	error = errno;
-	if (fd >= 0) {
-		close(fd);
-		unlinkat(w->dir_fd, temporary, 0);
-	}
-	return ERR_SET(err, STORE_E_WRITE, "cannot start log segment %s: %s; make room on the disk",
-		       name, strerror(error));
 }
 
 static struct segment *newest(struct wal *w)
@@ -167,21 +155,41 @@ static struct segment *newest(struct wal *w)
 static int open_newest(struct wal *w, struct err *err)
 {
 	char name[SEGMENT_NAME_MAX];
+	int error;
 
 	segment_file_name(name, w, newest(w)->first_index);
-	w->fd = openat(w->dir_fd, name, O_WRONLY | O_APPEND | O_CLOEXEC);
-	if (w->fd < 0)
+	error = medium_open(w->dir, &w->file, name, MEDIUM_WRITE);
+	if (error)
 		return ERR_SET(err, STORE_E_OPEN, "cannot open %s for writing: %s", name,
-			       strerror(errno));
-	if (ftruncate(w->fd, (off_t)newest(w)->size) != 0)
-		fatal("cannot cut the torn tail off %s: %s", name, strerror(errno));
+			       strerror(error));
+	error = w->file->ops->truncate(w->file, newest(w)->size);
+	if (error)
+		fatal("cannot cut the torn tail off %s: %s", name, strerror(error));
 	wal_sync(w);
 	sync_directory(w);
 	return OK;
 }
 
-int wal_open(struct wal **out, const char *dir, const char *name, bool create, wal_replay_fn replay,
-	     void *ctx, struct wal_report *report, struct err *err)
+/* Opens the directory and says what is in it. */
+static int look(struct wal *w, const struct medium *medium, const char *dir, bool create,
+		struct err *err)
+{
+	int error = medium_open_dir(medium, &w->dir, dir), code;
+
+	if (error)
+		return ERR_SET(err, STORE_E_OPEN, "cannot open %s: %s", dir, strerror(error));
+	code = list_segments(w, err);
+	if (code == OK && create && w->segment_count)
+		return ERR_SET(err, STORE_E_EXISTS, "%s holds a %s log already", dir, w->name);
+	if (code == OK && !create && !w->segment_count)
+		return ERR_SET(err, STORE_E_NOT_FOUND, "%s holds no segment of the %s log", dir,
+			       w->name);
+	return code;
+}
+
+int wal_open(struct wal **out, const struct medium *medium, const char *dir, const char *name,
+	     bool create, wal_replay_fn replay, void *ctx, struct wal_report *report,
+	     struct err *err)
 {
 	struct wal *w = xcalloc(1, sizeof(*w));
 	struct wal_report unused;
@@ -191,18 +199,8 @@ int wal_open(struct wal **out, const char *dir, const char *name, bool create, w
 	if (!report)
 		report = &unused;
 	*report = (struct wal_report){ 0 };
-	w->fd = -1;
 	w->name = xstrdup(name);
-	w->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (w->dir_fd < 0)
-		code = ERR_SET(err, STORE_E_OPEN, "cannot open %s: %s", dir, strerror(errno));
-	else
-		code = list_segments(w, err);
-	if (code == OK && create && w->segment_count)
-		code = ERR_SET(err, STORE_E_EXISTS, "%s holds a %s log already", dir, name);
-	else if (code == OK && !create && !w->segment_count)
-		code = ERR_SET(err, STORE_E_NOT_FOUND, "%s holds no segment of the %s log", dir,
-			       name);
+	code = look(w, medium ? medium : medium_posix(), dir, create, err);
 	if (code == OK && create) {
 		w->next_index = w->synced_index = 1;
 		code = start_segment(w, err);
@@ -223,10 +221,8 @@ void wal_close(struct wal *w)
 {
 	if (!w)
 		return;
-	if (w->fd >= 0)
-		close(w->fd);
-	if (w->dir_fd >= 0)
-		close(w->dir_fd);
+	medium_close(w->file);
+	medium_close_dir(w->dir);
 	free(w->segments);
 	free(w->name);
 	free(w);
@@ -234,36 +230,21 @@ void wal_close(struct wal *w)
 
 /* --- appending --- */
 
-/* Writes all of it; the kernel may take it in several bites. 0 or an errno. */
-static int write_all(int fd, struct iovec *v, int count)
+/* After a write that failed with `error`: the log is as before, or the process ends. */
+static int take_back(struct wal *w, int error, struct err *err)
 {
-	while (count) {
-		ssize_t n = writev(fd, v, count);
+	int cut;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno;
-		while (count && (size_t)n >= v->iov_len) {
-			n -= (ssize_t)v->iov_len;
-			v++;
-			count--;
-		}
-		if (count) {
-			v->iov_base = (uint8_t *)v->iov_base + n;
-			v->iov_len -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
-static struct iovec iovec_of(struct bytes b)
-{
-	struct iovec v = { .iov_len = b.size };
-
-	/* iovec has no const; writev reads only. */
-	memcpy(&v.iov_base, &b.data, sizeof(v.iov_base));
-	return v;
+	if (!medium_is_full(error))
+		fatal("cannot write to the %s log: %s; check the disk, then restart", w->name,
+		      strerror(error));
+	cut = w->file->ops->truncate(w->file, newest(w)->size);
+	if (cut)
+		fatal("cannot take half a record back from the full %s log: %s; make room, "
+		      "then restart",
+		      w->name, strerror(cut));
+	return ERR_SET(err, STORE_E_WRITE, "no room for the %s log: %s; make room on the disk",
+		       w->name, strerror(error));
 }
 
 int wal_append(struct wal *w, uint8_t kind, const struct bytes parts[], size_t part_count,
@@ -273,7 +254,7 @@ int wal_append(struct wal *w, uint8_t kind, const struct bytes parts[], size_t p
 				   .synced = w->synced_index,
 				   .kind = kind };
 	uint8_t header[RECORD_HEADER_SIZE], trailer[4];
-	struct iovec v[WAL_PART_MAX + 2];
+	struct bytes v[WAL_PART_MAX + 2];
 	uint64_t size = 0;
 	uint32_t crc;
 	int error;
@@ -287,27 +268,17 @@ int wal_append(struct wal *w, uint8_t kind, const struct bytes parts[], size_t p
 			       WAL_RECORD_MAX);
 	h.length = (uint32_t)size;
 	record_header_encode(header, &h);
-	v[0] = iovec_of(bytes_of(header, sizeof(header)));
-	crc = crc32c(w->chain, bytes_of(header, sizeof(header)));
+	v[0] = bytes_of(header, sizeof(header));
+	crc = crc32c(w->chain, v[0]);
 	for (size_t i = 0; i < part_count; i++) {
-		v[i + 1] = iovec_of(parts[i]);
+		v[i + 1] = parts[i];
 		crc = crc32c(crc, parts[i]);
 	}
 	store_le32(trailer, crc);
-	v[part_count + 1] = iovec_of(bytes_of(trailer, sizeof(trailer)));
-	error = write_all(w->fd, v, (int)part_count + 2);
-	if (error) {
-		if (!is_full(error))
-			fatal("cannot write to the %s log: %s; check the disk, then restart",
-			      w->name, strerror(error));
-		if (ftruncate(w->fd, (off_t)newest(w)->size) != 0)
-			fatal("cannot take half a record back from the full %s log: %s; make room, "
-			      "then restart",
-			      w->name, strerror(errno));
-		return ERR_SET(err, STORE_E_WRITE,
-			       "no room for the %s log: %s; make room on the disk", w->name,
-			       strerror(error));
-	}
+	v[part_count + 1] = bytes_of(trailer, sizeof(trailer));
+	error = w->file->ops->write(w->file, newest(w)->size, v, part_count + 2);
+	if (error)
+		return take_back(w, error, err);
 	newest(w)->size += size + RECORD_OVERHEAD;
 	w->chain = crc;
 	if (index)
@@ -320,7 +291,7 @@ void wal_sync(struct wal *w)
 {
 	if (w->synced_index == w->next_index)
 		return;
-	sync_or_die(w, w->fd);
+	sync_or_die(w, w->file);
 	w->synced_index = w->next_index;
 }
 
@@ -338,11 +309,13 @@ void wal_trim(struct wal *w, uint64_t keep_from)
 {
 	char name[SEGMENT_NAME_MAX];
 	size_t gone = 0;
+	int error;
 
 	while (gone + 1 < w->segment_count && w->segments[gone + 1].first_index <= keep_from) {
 		segment_file_name(name, w, w->segments[gone].first_index);
-		if (unlinkat(w->dir_fd, name, 0) != 0)
-			fatal("cannot remove old log segment %s: %s", name, strerror(errno));
+		error = w->dir->ops->unlink(w->dir, name);
+		if (error)
+			fatal("cannot remove old log segment %s: %s", name, strerror(error));
 		sync_directory(w);
 		gone++;
 	}

@@ -25,6 +25,7 @@
 #define WEFT_STORE_WAL_H
 
 #include "store/kv.h"
+#include "store/medium.h"
 
 #define WAL_RECORD_MAX (64u << 20) /* bytes of a payload */
 #define WAL_PART_MAX 14            /* parts of a payload */
@@ -41,13 +42,14 @@ struct wal_report {
 	uint64_t torn_size; /* bytes cut off the tail */
 };
 
-/* Opens the log `name` in `dir` and replays it; with `create` it starts one, whose
+/* Opens the log `name` in `dir` of `medium` (NULL: POSIX) and replays it; with `create` it starts one, whose
  * first index is 1. STORE_E_NOT_FOUND if there is no segment, STORE_E_EXISTS if
  * one is there that `create` would start over.
  * STORE_E_CORRUPT if a record other than the tail is broken: file, offset and
  * what to do are in the message. */
-int wal_open(struct wal **out, const char *dir, const char *name, bool create,
-	     wal_replay_fn replay, void *ctx, struct wal_report *report, struct err *err);
+int wal_open(struct wal **out, const struct medium *medium, const char *dir, const char *name,
+	     bool create, wal_replay_fn replay, void *ctx, struct wal_report *report,
+	     struct err *err);
 void wal_close(struct wal *w);
 
 /* Appends a record (header and payload in one write); it is durable after the

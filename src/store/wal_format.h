@@ -22,8 +22,8 @@ struct segment {
 
 struct wal {
 	char *name;
-	int dir_fd;
-	int fd;                  /* of the newest segment, opened for appending */
+	struct medium_dir *dir;
+	struct medium_file *file; /* the newest segment */
 	struct segment *segments;
 	size_t segment_count;
 	uint64_t next_index;

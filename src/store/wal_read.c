@@ -4,12 +4,7 @@
  */
 #include "store/wal_format.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/crc32c.h"
@@ -20,7 +15,7 @@
 
 struct reader {
 	struct wal *w;
-	int fd;
+	struct medium_file *f;
 	char file[SEGMENT_NAME_MAX];
 	uint64_t at, size; /* position in the segment, and its size */
 	struct buf payload;
@@ -35,18 +30,12 @@ static int corrupt(const struct reader *r, struct err *err, const char *what)
 /* Reads exactly `size` bytes; the file is known to be long enough. */
 static int read_at(const struct reader *r, uint64_t at, uint8_t *out, size_t size, struct err *err)
 {
-	while (size) {
-		ssize_t n = pread(r->fd, out, size, (off_t)at);
+	bool whole;
+	int error = medium_read(r->f, at, out, size, &whole);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return corrupt(r, err, n < 0 ? strerror(errno) : "the file became shorter");
-		out += n;
-		at += (uint64_t)n;
-		size -= (size_t)n;
-	}
-	return OK;
+	if (error)
+		return corrupt(r, err, strerror(error));
+	return whole ? OK : corrupt(r, err, "the file became shorter");
 }
 
 /* Reads the record at r->at; *valid is false if it is broken in any way. Its
@@ -179,23 +168,23 @@ static int read_segment(struct reader *r, size_t i, wal_replay_fn replay, void *
 {
 	struct wal *w = r->w;
 	bool is_newest = i + 1 == w->segment_count;
-	struct stat st;
-	int code;
+	int error, code;
 
 	segment_file_name(r->file, w, w->segments[i].first_index);
 	r->at = 0;
-	r->fd = openat(w->dir_fd, r->file, O_RDONLY | O_CLOEXEC);
-	if (r->fd < 0 || fstat(r->fd, &st) != 0) {
-		code = ERR_SET(err, STORE_E_OPEN, "cannot open %s: %s", r->file, strerror(errno));
+	r->f = NULL;
+	error = medium_open(w->dir, &r->f, r->file, 0);
+	if (!error)
+		error = r->f->ops->size(r->f, &r->size);
+	if (error) {
+		code = ERR_SET(err, STORE_E_OPEN, "cannot open %s: %s", r->file, strerror(error));
 	} else {
-		r->size = (uint64_t)st.st_size;
 		code = read_header(r, w->segments[i].first_index, i == 0, err);
 		if (code == OK)
 			code = read_records(r, is_newest, replay, ctx, report, err);
 		w->segments[i].size = r->at;
 	}
-	if (r->fd >= 0)
-		close(r->fd);
+	medium_close(r->f);
 	return code;
 }
 

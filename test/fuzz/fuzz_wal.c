@@ -54,7 +54,7 @@ static void write_log(struct input *in, const char *dir, struct written *w)
 	uint8_t payload[256];
 	struct wal *log;
 
-	CHECK(wal_open(&log, dir, "f", true, NULL, NULL, NULL, NULL) == OK);
+	CHECK(wal_open(&log, NULL, dir, "f", true, NULL, NULL, NULL, NULL) == OK);
 	w->count = take(in) % 8;
 	for (size_t i = 0; i < w->count; i++) {
 		struct bytes part;
@@ -137,7 +137,7 @@ static void check_log(const char *dir, const struct written *w, bool damaged)
 	struct wal_report report;
 	struct wal *log;
 	uint64_t next;
-	int code = wal_open(&log, dir, "f", false, check_record, &seen, &report, NULL);
+	int code = wal_open(&log, NULL, dir, "f", false, check_record, &seen, &report, NULL);
 
 	if (code != OK) {
 		CHECK(damaged && (code == STORE_E_CORRUPT || code == STORE_E_NOT_FOUND));
@@ -148,7 +148,7 @@ static void check_log(const char *dir, const struct written *w, bool damaged)
 	wal_sync(log);
 	next = wal_next_index(log);
 	wal_close(log);
-	CHECK(wal_open(&log, dir, "f", false, NULL, NULL, &report, NULL) == OK);
+	CHECK(wal_open(&log, NULL, dir, "f", false, NULL, NULL, &report, NULL) == OK);
 	CHECK(wal_next_index(log) == next && report.torn_size == 0);
 	wal_close(log);
 }

@@ -61,7 +61,7 @@ static int open_checked(struct wal **w, const char *dir, uint64_t *next, struct 
 			struct err *err)
 {
 	*next = 0;
-	return wal_open(w, dir, "test", false, check_record, next, report, err);
+	return wal_open(w, NULL, dir, "test", false, check_record, next, report, err);
 }
 
 /* A log of `segment_count` segments of `record_count` records each, closed. */
@@ -69,7 +69,7 @@ static void make_log(const char *dir, size_t segment_count, size_t record_count,
 {
 	struct wal *w;
 
-	cr_assert_eq(wal_open(&w, dir, "test", true, NULL, NULL, NULL, NULL), OK);
+	cr_assert_eq(wal_open(&w, NULL, dir, "test", true, NULL, NULL, NULL, NULL), OK);
 	for (size_t s = 0; s < segment_count; s++) {
 		if (s)
 			cr_assert_eq(wal_rotate(w, NULL), OK);
@@ -148,11 +148,11 @@ Test(wal, refuse_open_missing_or_made_twice)
 	struct wal *w;
 
 	scratch_new(dir);
-	cr_assert_eq(wal_open(&w, dir, "test", false, NULL, NULL, NULL, NULL), STORE_E_NOT_FOUND);
+	cr_assert_eq(wal_open(&w, NULL, dir, "test", false, NULL, NULL, NULL, NULL), STORE_E_NOT_FOUND);
 	make_log(dir, 1, 1, false);
-	cr_assert_eq(wal_open(&w, dir, "test", true, NULL, NULL, NULL, NULL), STORE_E_EXISTS);
-	cr_assert_eq(wal_open(&w, dir, "other", false, NULL, NULL, NULL, NULL), STORE_E_NOT_FOUND);
-	cr_assert_eq(wal_open(&w, "/nonexistent/dir", "test", false, NULL, NULL, NULL, NULL),
+	cr_assert_eq(wal_open(&w, NULL, dir, "test", true, NULL, NULL, NULL, NULL), STORE_E_EXISTS);
+	cr_assert_eq(wal_open(&w, NULL, dir, "other", false, NULL, NULL, NULL, NULL), STORE_E_NOT_FOUND);
+	cr_assert_eq(wal_open(&w, NULL, "/nonexistent/dir", "test", false, NULL, NULL, NULL, NULL),
 		     STORE_E_OPEN);
 	scratch_remove(dir);
 }
@@ -317,7 +317,7 @@ Test(wal, refuse_lost_cut_or_swapped_segment)
 			break;
 		case 5: /* the same segment of another log, whole in itself */
 			scratch_new(other);
-			cr_assert_eq(wal_open(&w, other, "test", true, NULL, NULL, NULL, NULL), OK);
+			cr_assert_eq(wal_open(&w, NULL, other, "test", true, NULL, NULL, NULL, NULL), OK);
 			for (size_t i = 0; i < 10; i++) {
 				struct bytes part = bytes_of_str("other");
 
@@ -333,7 +333,7 @@ Test(wal, refuse_lost_cut_or_swapped_segment)
 			scratch_remove(other);
 			break;
 		}
-		cr_assert_eq(wal_open(&w, dir, "test", false, NULL, NULL, &report, &err),
+		cr_assert_eq(wal_open(&w, NULL, dir, "test", false, NULL, NULL, &report, &err),
 			     STORE_E_CORRUPT, "damage %zu", damage);
 		buf_clear(&content);
 		scratch_remove(dir);
@@ -370,7 +370,7 @@ Test(wal, pass_on_error_of_replay)
 
 	scratch_new(dir);
 	make_log(dir, 1, 3, true);
-	cr_assert_eq(wal_open(&w, dir, "test", false, refuse, NULL, NULL, &err), STORE_E_CHAIN);
+	cr_assert_eq(wal_open(&w, NULL, dir, "test", false, refuse, NULL, NULL, &err), STORE_E_CHAIN);
 	cr_assert(strstr(err.message, "not mine") && strstr(err.message, "byte 28"), "%s",
 		  err.message);
 	scratch_remove(dir);
@@ -384,7 +384,7 @@ Test(wal, refuse_too_large_record)
 	struct wal *w;
 
 	scratch_new(dir);
-	cr_assert_eq(wal_open(&w, dir, "test", true, NULL, NULL, NULL, NULL), OK);
+	cr_assert_eq(wal_open(&w, NULL, dir, "test", true, NULL, NULL, NULL, NULL), OK);
 	cr_assert_eq(wal_append(w, 1, &part, 1, NULL, NULL), STORE_E_WRITE);
 	cr_assert_eq(append(w, NULL), OK);
 	wal_close(w);
