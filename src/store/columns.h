@@ -27,7 +27,8 @@
 	X(CODE,           'c') /* code hash              code */ \
 	X(HISTORY,        'r') /* height                 the values from before the block */ \
 	X(NODE,           'n') /* 0 or (1, owner), path  trie node, RLP */ \
-	X(MMR,            'p') /* position               node of the history range, 32 bytes */
+	X(MMR,            'p') /* position               node of the history range, 32 bytes */ \
+	X(EVIDENCE,       'e') /* height, id             checksum (CRC-32C), what proves it */
 
 /* A header's checksum is the CRC-32C of its other fields and of the block's TX
  * values, continued from its parent's: what a batch wrote can be read again and

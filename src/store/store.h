@@ -147,6 +147,28 @@ typedef int (*store_record_fn)(void *ctx, uint8_t kind, struct bytes payload, st
 /* Gives the records found on opening, in order; once. */
 int store_consensus_replay(struct store *s, store_record_fn fn, void *ctx, struct err *err);
 
+/* --- evidence against validators (store_evidence.c) --- */
+
+#define STORE_EVIDENCE_SIZE_MAX (4 * KIB)
+
+/* What it proves is the caller's business: here it is a name and bytes. */
+struct store_evidence {
+	uint64_t height;
+	struct hash id;
+	struct bytes value;        /* 1 - STORE_EVIDENCE_SIZE_MAX bytes; empty: to be forgotten */
+};
+
+/* Writer's thread: puts and forgets, together and durably. STORE_E_WRITE: the database
+ * takes no more, as after store_apply(). */
+int store_evidence_write(struct store *s, const struct store_evidence items[], size_t count,
+			 struct err *err);
+
+/* Gives everything that is kept, by rising height, to `fn`, which borrows it. Before any
+ * thread writes. What has rotted is left out and counted. */
+typedef int (*store_evidence_fn)(void *ctx, const struct store_evidence *e, struct err *err);
+int store_each_evidence(struct store *s, store_evidence_fn fn, void *ctx, size_t *broken_count,
+			struct err *err);
+
 /* --- node's thread: the newest state, blocks not yet written included --- */
 
 /* A view of the tip's state. A bounded cache stands before the database; what a

@@ -5,6 +5,7 @@
  *   store_open     create, open, replay
  *   store_write    the writer's thread: log, batch, flush, consensus log
  *   store_flush    both: trie nodes from the tree to the database
+ *   store_evidence what proves that validators contradicted themselves
  *   store_state    the node's thread: cache of the newest state
  *   store_read     readers: blocks, transactions
  *   store_view     readers: states of the past

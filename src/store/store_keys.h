@@ -73,6 +73,14 @@ static inline struct store_key key_tx(uint64_t height, uint32_t index)
 	return k;
 }
 
+static inline struct store_key key_evidence(uint64_t height, const struct hash *id)
+{
+	struct store_key k = key_number(COLUMN_EVIDENCE, height);
+
+	key_add(&k, id->bytes, sizeof(id->bytes));
+	return k;
+}
+
 static inline struct store_key key_account(const struct addr *address)
 {
 	struct store_key k = key_of(COLUMN_ACCOUNT);
