@@ -297,6 +297,8 @@ static void on_deliver(struct node *n, const struct p2p_effect *effect)
 	case WIRE_EVIDENCE:
 		n->metrics.evidence_total++;
 		return;
+	case WIRE_CHECKPOINT:
+		return;
 	case WIRE_HELLO:
 	case WIRE_PING:
 	case WIRE_PONG:

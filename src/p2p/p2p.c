@@ -179,6 +179,13 @@ static void send_evidence(struct p2p *p, const struct p2p_event *event)
 	send_wide(p, &event->peer, false, &m);
 }
 
+static void send_checkpoint(struct p2p *p, const struct p2p_event *event)
+{
+	struct wire_message m = { .kind = WIRE_CHECKPOINT, .checkpoint = event->checkpoint };
+
+	send_wide(p, &event->peer, false, &m);
+}
+
 /* One of those who say that they have the first block and are not asked already,
  * by chance. */
 static struct session *pick_source(struct p2p *p, const struct p2p_event *event)
@@ -332,6 +339,9 @@ static void take_event(struct p2p *p, const struct p2p_event *event)
 		return;
 	case P2P_EVENT_SEND_EVIDENCE:
 		send_evidence(p, event);
+		return;
+	case P2P_EVENT_SEND_CHECKPOINT:
+		send_checkpoint(p, event);
 		return;
 	case P2P_EVENT_REQUEST_BLOCKS:
 		request_blocks(p, event);

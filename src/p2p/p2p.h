@@ -127,8 +127,9 @@ enum p2p_offence {
 	P2P_OFFENCE_TRANSACTION,    /* told: invalid for any state */
 	P2P_OFFENCE_MESSAGE,        /* told: a consensus message, malformed or wrongly signed */
 	P2P_OFFENCE_BLOCK,          /* told: a block or certificate that does not hold */
+	P2P_OFFENCE_EVIDENCE,       /* told: evidence or a checkpoint that proves nothing */
 };
-#define P2P_OFFENCE_COUNT 8
+#define P2P_OFFENCE_COUNT 9
 const char *p2p_offence_name(enum p2p_offence offence);
 
 #define P2P_SCORE_DROP 100 /* points; one fades a second */
@@ -145,7 +146,8 @@ enum p2p_event_kind {
 	/* From the node. */
 	P2P_EVENT_SEND_TRANSACTIONS, /* to one, or to all who lack them */
 	P2P_EVENT_SEND_CONSENSUS,    /* to one, or to all validators */
-	P2P_EVENT_SEND_EVIDENCE,     /* to all */
+	P2P_EVENT_SEND_EVIDENCE,     /* to one, or to all */
+	P2P_EVENT_SEND_CHECKPOINT,   /* to all */
 	P2P_EVENT_REQUEST_BLOCKS,    /* of one, or of anyone who has them */
 	P2P_EVENT_ANSWER_BLOCKS,     /* to a delivered request; as many as fit are sent */
 	P2P_EVENT_SET_TIP,           /* the newest final block: told to all */
@@ -177,6 +179,7 @@ struct p2p_event {
 		} transactions;
 		struct bytes consensus;        /* at most MESSAGE_SIZE_MAX */
 		struct bytes evidence;         /* at most WIRE_EVIDENCE_SIZE_MAX */
+		struct bytes checkpoint;       /* at most WIRE_CHECKPOINT_SIZE_MAX */
 		struct wire_blocks_request request;
 		struct wire_blocks blocks;     /* to `handle`; none: an empty answer */
 		struct wire_status tip;
@@ -203,7 +206,7 @@ enum p2p_effect_kind {
 enum p2p_class {
 	P2P_CLASS_CONSENSUS, /* and what keeps the session: hello, ping, goodbye */
 	P2P_CLASS_BLOCKS,
-	P2P_CLASS_GOSSIP,    /* transactions, evidence */
+	P2P_CLASS_GOSSIP,    /* transactions, evidence, checkpoints */
 };
 #define P2P_CLASS_COUNT 3
 

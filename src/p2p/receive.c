@@ -147,6 +147,7 @@ static void take_message(struct p2p *p, struct session *s, struct wire_message *
 		take_pong(p, s, m->nonce);
 		return;
 	case WIRE_EVIDENCE:
+	case WIRE_CHECKPOINT:
 		deliver(p, s, m);
 		return;
 	case WIRE_GOODBYE:

@@ -20,6 +20,7 @@ static const struct rate {
 	[WIRE_PONG] = { 2, 20, KIB, KIB },
 	[WIRE_EVIDENCE] = { 10, 100, MIB, 4 * MIB },
 	[WIRE_GOODBYE] = { 1, 1, KIB, KIB },
+	[WIRE_CHECKPOINT] = { 50, 200, 16 * KIB, 64 * KIB }, /* an honest one: 10 a second */
 };
 
 static void bucket_fill(struct bucket *b, uint64_t now_ms, uint64_t per_second, uint64_t burst)
@@ -65,6 +66,7 @@ static const uint64_t offence_points[P2P_OFFENCE_COUNT] = {
 	[P2P_OFFENCE_TRANSACTION] = 5,
 	[P2P_OFFENCE_MESSAGE] = 25,
 	[P2P_OFFENCE_BLOCK] = P2P_SCORE_DROP,
+	[P2P_OFFENCE_EVIDENCE] = 25,
 };
 
 #define POINTS_MAX (4 * P2P_SCORE_DROP) /* more would only prolong the ban */

@@ -45,6 +45,7 @@ static enum p2p_class class_of(enum wire_kind kind)
 		return P2P_CLASS_BLOCKS;
 	case WIRE_TRANSACTIONS:
 	case WIRE_EVIDENCE:
+	case WIRE_CHECKPOINT:
 		return P2P_CLASS_GOSSIP;
 	case WIRE_HELLO:
 	case WIRE_CONSENSUS:

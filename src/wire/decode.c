@@ -33,6 +33,8 @@ size_t wire_frame_size_max(enum wire_kind kind)
 		return FRAME_AROUND_MAX + WIRE_BLOCKS_SIZE_MAX + 6 * WIRE_BLOCKS_COUNT_MAX + 11;
 	case WIRE_EVIDENCE:
 		return FRAME_AROUND_MAX + WIRE_EVIDENCE_SIZE_MAX + 6;
+	case WIRE_CHECKPOINT:
+		return FRAME_AROUND_MAX + WIRE_CHECKPOINT_SIZE_MAX + 6;
 	case WIRE_BLOCKS_REQUEST:
 	case WIRE_STATUS:
 	case WIRE_PING:
@@ -236,6 +238,9 @@ static int take_body(struct wire_decoder *d, struct wire_message *out, const Wef
 		return OK;
 	case WIRE_GOODBYE:
 		out->reason = e->goodbye->reason;
+		return OK;
+	case WIRE_CHECKPOINT:
+		out->checkpoint = from_binary(e->checkpoint->checkpoint);
 		return OK;
 	}
 	UNREACHABLE();

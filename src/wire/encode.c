@@ -99,6 +99,7 @@ static void encode_small(struct buf *out, Weft__Envelope *envelope, const struct
 	Weft__Pong pong = WEFT__PONG__INIT;
 	Weft__Evidence evidence = WEFT__EVIDENCE__INIT;
 	Weft__Goodbye goodbye = WEFT__GOODBYE__INIT;
+	Weft__Checkpoint checkpoint = WEFT__CHECKPOINT__INIT;
 
 	if (m->kind == WIRE_CONSENSUS) {
 		consensus.message = binary(m->consensus);
@@ -120,6 +121,9 @@ static void encode_small(struct buf *out, Weft__Envelope *envelope, const struct
 	} else if (m->kind == WIRE_EVIDENCE) {
 		evidence.evidence = binary(m->evidence);
 		envelope->evidence = &evidence;
+	} else if (m->kind == WIRE_CHECKPOINT) {
+		checkpoint.checkpoint = binary(m->checkpoint);
+		envelope->checkpoint = &checkpoint;
 	} else {
 		CHECK(m->kind == WIRE_GOODBYE);
 		goodbye.reason = m->reason;
@@ -151,6 +155,7 @@ void wire_encode(struct buf *out, const struct wire_message *m)
 	case WIRE_PONG:
 	case WIRE_EVIDENCE:
 	case WIRE_GOODBYE:
+	case WIRE_CHECKPOINT:
 		encode_small(out, &envelope, m);
 		return;
 	}

@@ -82,6 +82,7 @@ static const struct field blocks_fields[] = {
 static const struct field status_fields[] = { NUMBER(1, UINT64_MAX), BYTES(2, 32, 32) };
 static const struct field nonce_fields[] = { NUMBER(1, UINT64_MAX) };
 static const struct field evidence_fields[] = { BYTES(1, 1, WIRE_EVIDENCE_SIZE_MAX) };
+static const struct field checkpoint_fields[] = { BYTES(1, 1, WIRE_CHECKPOINT_SIZE_MAX) };
 static const struct field goodbye_fields[] = { NUMBER(1, UINT32_MAX) };
 
 static const struct shape body_shapes[WIRE_KIND_COUNT] = {
@@ -95,6 +96,7 @@ static const struct shape body_shapes[WIRE_KIND_COUNT] = {
 	[WIRE_PONG] = SHAPE("pong", nonce_fields),
 	[WIRE_EVIDENCE] = SHAPE("evidence", evidence_fields),
 	[WIRE_GOODBYE] = SHAPE("goodbye", goodbye_fields),
+	[WIRE_CHECKPOINT] = SHAPE("checkpoint", checkpoint_fields),
 };
 
 const char *wire_kind_name(enum wire_kind kind)

@@ -51,8 +51,9 @@ enum wire_kind {
 	WIRE_PONG,
 	WIRE_EVIDENCE,       /* two signatures that contradict each other */
 	WIRE_GOODBYE,        /* why the sender closes */
+	WIRE_CHECKPOINT,     /* a validator's word that a block is final */
 };
-#define WIRE_KIND_COUNT 11 /* one more than the last */
+#define WIRE_KIND_COUNT 12 /* one more than the last */
 
 const char *wire_kind_name(enum wire_kind kind);
 
@@ -64,6 +65,7 @@ const char *wire_kind_name(enum wire_kind kind);
 #define WIRE_BLOCKS_SIZE_MAX (9 * MIB) /* of all sealed blocks and certificates in one message */
 #define WIRE_CERTIFICATE_SIZE_MAX (16 * KIB)
 #define WIRE_EVIDENCE_SIZE_MAX (64 * KIB)
+#define WIRE_CHECKPOINT_SIZE_MAX 160
 
 #define WIRE_HEADER_SIZE 4
 #define WIRE_PEEK_SIZE 10 /* as many bytes tell everything about a frame's size */
@@ -127,6 +129,7 @@ struct wire_message {
 		struct wire_transactions transactions;
 		struct bytes consensus; /* opaque */
 		struct bytes evidence;  /* opaque */
+		struct bytes checkpoint; /* opaque */
 		struct wire_blocks_request blocks_request;
 		struct wire_blocks blocks;
 		struct wire_status status;

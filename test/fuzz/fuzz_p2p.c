@@ -135,6 +135,9 @@ static void do_message(struct run *r)
 	case WIRE_EVIDENCE:
 		m.evidence = bytes_of_str("two");
 		break;
+	case WIRE_CHECKPOINT:
+		m.checkpoint = bytes_of_str("final");
+		break;
 	case WIRE_GOODBYE:
 		m.reason = next(&r->in);
 		break;

@@ -352,3 +352,39 @@ Test(gossip, tells_newest_status_not_every)
 	cr_expect_leq(w.nodes[1].delivered[WIRE_STATUS], 13);
 	world_clear(&w);
 }
+
+static void tell(struct world *w, enum p2p_event_kind kind, const struct addr *to, const char *text)
+{
+	struct p2p_event event = { .kind = kind };
+
+	if (to)
+		event.peer = *to;
+	if (kind == P2P_EVENT_SEND_EVIDENCE)
+		event.evidence = bytes_of_str(text);
+	else
+		event.checkpoint = bytes_of_str(text);
+	world_step(w, 0, event);
+}
+
+/* Evidence and checkpoints are for everyone, validator or not; nobody passes them on
+ * by itself. */
+Test(gossip, evidence_and_checkpoints_go_to_all_or_one)
+{
+	struct world w;
+	struct addr two;
+
+	start_mesh(&w, 4, "0123");
+	world_set_validators(&w, 2);
+	two = world_address(&w, 2);
+	tell(&w, P2P_EVENT_SEND_EVIDENCE, NULL, "both");
+	tell(&w, P2P_EVENT_SEND_CHECKPOINT, NULL, "final");
+	tell(&w, P2P_EVENT_SEND_EVIDENCE, &two, "again");
+	world_run(&w, 50);
+	for (size_t i = 1; i < 4; i++) {
+		cr_expect_eq(w.nodes[i].delivered[WIRE_EVIDENCE], i == 2 ? 2 : 1);
+		cr_expect_eq(w.nodes[i].delivered[WIRE_CHECKPOINT], 1);
+	}
+	cr_expect_eq(frames_out(&w, WIRE_EVIDENCE), 4);
+	cr_expect_eq(frames_out(&w, WIRE_CHECKPOINT), 3);
+	world_clear(&w);
+}

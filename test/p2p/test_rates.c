@@ -253,3 +253,25 @@ Test(rates, bounds_unfinished_frames)
 	world_clear(&w);
 	free(chunk);
 }
+
+/* More checkpoints and evidence than an honest peer has: dropped, then the peer. */
+Test(rates, bounds_checkpoints_and_evidence)
+{
+	struct wire_message checkpoint = { .kind = WIRE_CHECKPOINT, .checkpoint = bytes_of_str("final") };
+	struct wire_message evidence = { .kind = WIRE_EVIDENCE, .evidence = bytes_of_str("both") };
+	struct world w;
+	size_t link = join_one(&w);
+
+	for (size_t i = 0; i < 240; i++)
+		raw_send_message(&w, link, &checkpoint);
+	cr_expect_eq(w.nodes[0].delivered[WIRE_CHECKPOINT], 200);
+	cr_expect_eq(world_metrics(&w, 0).over_rate_count[WIRE_CHECKPOINT], 40);
+	for (size_t i = 0; i < 140; i++)
+		raw_send_message(&w, link, &evidence);
+	cr_expect_eq(w.nodes[0].delivered[WIRE_EVIDENCE], 100);
+	cr_expect(!raw_is_closed(&w, link, NULL));
+	for (size_t i = 0; i < 20; i++)
+		raw_send_message(&w, link, &checkpoint);
+	assert_ended(&w, link, P2P_REASON_SCORE);
+	world_clear(&w);
+}
