@@ -6,7 +6,7 @@
 struct round *round_of(struct consensus *c, uint64_t height)
 {
 	struct round *r = &c->rounds[height % ROUND_COUNT];
-	size_t count = c->config.validators->count;
+	size_t count = set_of(c)->count;
 
 	CHECK(height >= height_of(c) && height - height_of(c) < ROUND_COUNT);
 	/* The heights within reach all have places of their own: this one was another's
@@ -33,7 +33,7 @@ struct statement *slot_of(const struct consensus *c, const struct round *r, size
 {
 	size_t place = validator * CONSENSUS_VIEW_COUNT + view % CONSENSUS_VIEW_COUNT;
 
-	CHECK(validator < c->config.validators->count);
+	CHECK(validator < set_of(c)->count);
 	return &r->slots[place * KIND_COUNT + (size_t)kind - 1];
 }
 
@@ -97,7 +97,7 @@ struct signer_bits voters_of(const struct consensus *c, enum message_kind kind, 
 {
 	struct signer_bits bits = { 0 };
 
-	for (size_t i = 0; i < c->config.validators->count; i++) {
+	for (size_t i = 0; i < set_of(c)->count; i++) {
 		const struct statement *s = find_statement(c, current(c), i, view, kind);
 
 		if (s && hash_equal(&s->hash, hash))
@@ -111,14 +111,14 @@ bool is_quorum_of(const struct consensus *c, enum message_kind kind, uint64_t vi
 {
 	struct signer_bits bits = voters_of(c, kind, view, hash);
 
-	return validator_set_weight(c->config.validators, &bits).n >= c->quorum.n;
+	return validator_set_weight(set_of(c), &bits).n >= c->quorum.n;
 }
 
 void certificate_of(const struct consensus *c, struct certificate *out, enum message_kind kind,
 		    uint64_t view, const struct hash *hash)
 {
 	certificate_init(out, height_of(c), view, hash);
-	for (size_t i = 0; i < c->config.validators->count; i++) {
+	for (size_t i = 0; i < set_of(c)->count; i++) {
 		const struct statement *s = find_statement(c, current(c), i, view, kind);
 
 		if (s && hash_equal(&s->hash, hash))

@@ -58,7 +58,7 @@ static void replay_height(struct consensus *c, struct step *s)
 	const struct round *r = round_of(c, height_of(c));
 	struct message m;
 
-	for (size_t i = 0; i < c->config.validators->count; i++)
+	for (size_t i = 0; i < set_of(c)->count; i++)
 		for (uint64_t view = 0; view < CONSENSUS_VIEW_COUNT; view++) {
 			const struct statement *commit = find_statement(c, r, i, view, MESSAGE_COMMIT);
 
@@ -98,7 +98,9 @@ static void on_committed(struct consensus *c, const struct consensus_tip *tip, s
 /* A validator that is a quorum by itself waits for nobody when it leads. */
 static bool has_view_timer(const struct consensus *c)
 {
-	return c->config.validators->members[c->config.self].weight.n < c->quorum.n || !is_proposer(c);
+	if (!is_member(c))
+		return false;
+	return set_of(c)->members[c->self].weight.n < c->quorum.n || !is_proposer(c);
 }
 
 /* A clock that was set back must not hold the chain up. */
@@ -115,7 +117,7 @@ static void clamp_timers(struct consensus *c, uint64_t now_ms)
 /* View 0's runs from when a block is due, whoever is to propose it. */
 static void start_timer(struct consensus *c, struct step *s)
 {
-	if (c->view == 0 && c->deadline_ms == 0 && s->now_ms >= due_ms(c))
+	if (is_member(c) && c->view == 0 && c->deadline_ms == 0 && s->now_ms >= due_ms(c))
 		arm_deadline(c, s->now_ms);
 }
 
@@ -147,7 +149,7 @@ static void set_timer(struct consensus *c, struct step *s)
 {
 	uint64_t at_ms = 0;
 
-	if (c->view == 0 && c->deadline_ms == 0)
+	if (is_member(c) && c->view == 0 && c->deadline_ms == 0)
 		take_earlier(&at_ms, due_ms(c));
 	if (has_view_timer(c))
 		take_earlier(&at_ms, c->deadline_ms);
@@ -184,12 +186,17 @@ static void on_event(struct consensus *c, const struct consensus_event *event, s
 	case CONSENSUS_EVENT_COMMITTED:
 		on_committed(c, &event->committed, s);
 		return;
+	case CONSENSUS_EVENT_WRITTEN:
+	case CONSENSUS_EVENT_CHECKPOINT:
+		return;
 	}
 	UNREACHABLE();
 }
 
 static bool advance(struct consensus *c, struct step *s)
 {
+	if (!is_member(c))
+		return false;
 	return try_finish(c, s) || try_follow(c, s) || try_resume(c, s) || try_propose(c, s) ||
 	       try_prepare(c, s) || try_commit(c, s);
 }
@@ -218,19 +225,53 @@ void consensus_step(struct consensus *c, const struct consensus_event *event,
 
 /* --- life --- */
 
+static struct epoch *epoch_new(const struct consensus *c, const struct consensus_epoch *from)
+{
+	struct epoch *e = xmalloc(sizeof(*e));
+	int self = validator_set_find(from->set, &c->config.self);
+
+	e->is = *from;
+	e->set = *from->set;
+	e->is.set = &e->set;
+	e->quorum = validator_set_quorum(&e->set);
+	e->faulty = validator_set_faulty(&e->set);
+	e->self = self < 0 ? NOT_A_MEMBER : (size_t)self;
+	return e;
+}
+
+static void take_epoch(struct consensus *c)
+{
+	c->quorum = c->present->quorum;
+	c->faulty = c->present->faulty;
+	c->self = c->present->self;
+}
+
+size_t proposer_of(const struct consensus *c, uint64_t height, uint64_t view)
+{
+	if (c->config.proposer)
+		return c->config.proposer(c->config.ctx, &c->present->is, height, view);
+	return validator_set_proposer(set_of(c), c->present->is.first, height, view);
+}
+
+const struct consensus_epoch *consensus_get_epoch(const struct consensus *c)
+{
+	return &c->present->is;
+}
+
 int consensus_new(struct consensus **out, const struct consensus_config *config,
 		  const struct consensus_tip *tip, struct err *err)
 {
-	const struct validator_set *set = config->validators;
+	const struct validator_set *set = config->epoch.set;
 	struct consensus *c;
 
-	if (config->self >= set->count)
-		return ERR_SET(err, CONSENSUS_E_SET, "validator %zu of a set of %zu", config->self, set->count);
-	CHECK(config->is_block || set->count == 1);
+	if (config->epoch.first > tip->height + 1)
+		return ERR_SET(err, CONSENSUS_E_SET, "the set of height %llu rules from %llu only",
+			       (unsigned long long)tip->height + 1, (unsigned long long)config->epoch.first);
 	c = xcalloc(1, sizeof(*c));
 	c->config = *config;
-	c->quorum = validator_set_quorum(set);
-	c->faulty = validator_set_faulty(set);
+	c->present = epoch_new(c, &config->epoch);
+	c->config.epoch.set = NULL; /* not ours */
+	take_epoch(c);
 	c->pp_view_changes = xcalloc(set->count, sizeof(*c->pp_view_changes));
 	for (size_t i = 0; i < ROUND_COUNT; i++) {
 		c->rounds[i].slots = xcalloc(set->count * CONSENSUS_VIEW_COUNT * KIND_COUNT,
@@ -264,5 +305,6 @@ void consensus_free(struct consensus *c)
 	buf_clear(&c->record);
 	buf_clear(&c->certificate);
 	free(c->pp_view_changes);
+	free(c->present);
 	free(c);
 }

@@ -57,16 +57,28 @@ enum consensus_error {
 	CONSENSUS_E_EVIDENCE,                 /* two statements that prove nothing */
 };
 
+/* Who decides: one set of validators, from one height on. Of an epoch that is handed in
+ * the machine copies the set; of one that it hands out it owns it. */
+struct consensus_epoch {
+	uint64_t number;                /* rises by one with every change */
+	uint64_t first;                 /* its first height */
+	const struct validator_set *set;
+};
+
 /* What the machine is told about itself; borrowed pieces outlive it. */
 struct consensus_config {
 	uint64_t chain_id;
-	const struct validator_set *validators;
-	size_t self;                    /* index in validators */
+	/* The address of this validator's key. While no member of the set, the machine is
+	 * passive: it signs and proposes nothing, and follows by COMMITTED. */
+	struct addr self;
+	struct consensus_epoch epoch;   /* of the height after the tip */
 	uint64_t min_interval_ms;       /* between two blocks with work */
 	uint64_t heartbeat_ms;          /* without work */
 	uint64_t view_timeout_ms;       /* t0 */
-	/* Whose turn (height, view) is. */
-	size_t (*proposer)(void *ctx, uint64_t height, uint64_t view);
+	/* Whose turn (height, view) is, as an index in the epoch's set. NULL: the machine's own
+	 * weighted round robin (chain/validators.h), priorities zero at the epoch's first height. */
+	size_t (*proposer)(void *ctx, const struct consensus_epoch *epoch, uint64_t height,
+			   uint64_t view);
 	/* Signs with this validator's key; checks another's signature. */
 	int (*sign)(void *ctx, struct signature *out, const struct hash *digest, struct err *err);
 	bool (*verify)(void *ctx, const struct signature *sig, const struct hash *digest,
@@ -105,11 +117,18 @@ enum consensus_event_kind {
 	CONSENSUS_EVENT_PERSISTED, /* the answer to PERSIST: that record and all before are durable */
 	CONSENSUS_EVENT_MESSAGE,   /* another validator's */
 	CONSENSUS_EVENT_COMMITTED, /* a block that was fetched with its certificate, not agreed on here */
+	CONSENSUS_EVENT_WRITTEN,   /* the block of that height, and all below, are durable: a checkpoint
+	                              of it may be signed */
+	CONSENSUS_EVENT_CHECKPOINT, /* another validator's */
 };
 
 struct consensus_event {
 	enum consensus_event_kind kind;
 	uint64_t now_ms;
+	/* With PROPOSED, EXECUTED of a valid block, COMMITTED: who decides the height after that
+	 * block; NULL: as before. A pure function of the chain up to the block's parent, so the
+	 * same for every block of the height. Borrowed during the step. */
+	const struct consensus_epoch *next;
 	union {
 		bool has_work;
 		struct consensus_block proposed;
@@ -122,6 +141,11 @@ struct consensus_event {
 		uint64_t persisted;             /* the record's number */
 		const struct message *message;  /* borrowed during the step */
 		struct consensus_tip committed;
+		struct {
+			uint64_t height;
+			struct hash hash;
+		} written;
+		const struct checkpoint *checkpoint; /* borrowed during the step */
 	};
 };
 
@@ -135,10 +159,11 @@ enum consensus_effect_kind {
 	CONSENSUS_EFFECT_COMMIT,   /* `hash` is final, with its certificate; the machine is at the next height */
 	CONSENSUS_EFFECT_TIMER,    /* a TICK is wanted at `at_ms`; replaces the earlier wish */
 	CONSENSUS_EFFECT_EVIDENCE, /* a validator has signed two values at one (height, view, kind) */
-	CONSENSUS_EFFECT_BEHIND,   /* `peer.validator` seems to have blocks up to `peer.height`: fetch them,
+	CONSENSUS_EFFECT_BEHIND,   /* `peer.address` seems to have blocks up to `peer.height`: fetch them,
 	                              with certificates, from there or anywhere; answer COMMITTED */
-	CONSENSUS_EFFECT_SERVE,    /* `peer.validator` asks for a new view at `peer.height`, which is final
+	CONSENSUS_EFFECT_SERVE,    /* `peer.address` asks for a new view at `peer.height`, which is final
 	                              here: send it that block with its certificate */
+	CONSENSUS_EFFECT_CHECKPOINT, /* `checkpoint` to all peers, observers and devices included */
 	CONSENSUS_EFFECT_TRACE,    /* for the log */
 };
 
@@ -174,15 +199,16 @@ struct consensus_effect {
 			struct bytes certificate; /* RLP (chain/certificate.h); valid until the next step */
 		} commit;
 		struct {
-			/* What was signed, as messages without blocks and proofs, the longest 200
+			/* What was signed, as statements without blocks and proofs, the longest 200
 			 * bytes: consensus_check_evidence(). Valid until the next step. */
 			struct bytes first, second;
-			size_t validator;
+			struct addr signer;
 		} evidence;
 		struct {
-			size_t validator;
+			struct addr address;
 			uint64_t height;
 		} peer;
+		struct bytes checkpoint;        /* encoded (chain/certificate.h); valid until the next step */
 		uint64_t at_ms;
 		enum consensus_trace trace;
 	};
@@ -225,10 +251,72 @@ void consensus_sign_record(const struct consensus *c, struct buf *out);
 void consensus_step(struct consensus *c, const struct consensus_event *event,
 		    struct consensus_effects *effects);
 
-/* OK if `first` and `second` prove that one member of the configured set signed two
- * values at one (height, view, kind), and which; else CONSENSUS_E_EVIDENCE. */
-int consensus_check_evidence(const struct consensus_config *config, struct bytes first,
-			     struct bytes second, size_t *validator, struct err *err);
+/* The epoch of the height that is being agreed on. Valid until the next step. */
+const struct consensus_epoch *consensus_get_epoch(const struct consensus *c);
+
+/* The newest block that members of more than f weight have signed as final, in one set. */
+struct consensus_checkpoint {
+	uint64_t epoch;
+	struct hash validators_hash;
+	/* Height and hash; view 0; whose signatures they are, and what they signed:
+	 * checkpoint_digest(). */
+	struct certificate signatures;
+};
+
+/* False if there is none yet. */
+bool consensus_get_checkpoint(const struct consensus *c, struct consensus_checkpoint *out);
+
+/* --- evidence --- */
+
+/* What was signed twice: the four messages, and checkpoints. */
+#define CONSENSUS_KIND_CHECKPOINT 5
+
+/* The position at which two values were signed. A checkpoint has no view. */
+struct consensus_evidence {
+	uint64_t height, view;
+	unsigned kind;    /* enum message_kind or CONSENSUS_KIND_CHECKPOINT */
+	size_t validator; /* index in the set of that height */
+};
+
+/* Reads where two statements say to be from, so that the set can be looked up; looks at no
+ * signature. CONSENSUS_E_EVIDENCE if they are malformed, of two positions, or say the same. */
+int consensus_read_evidence(struct bytes first, struct bytes second, struct consensus_evidence *out,
+			    struct err *err);
+
+/* OK if `first` and `second` prove to anyone that one member of `set`, which is the set of their
+ * height, signed two values at one position; else CONSENSUS_E_EVIDENCE. Of the configuration it
+ * uses the chain's id and verify(). */
+int consensus_check_evidence(const struct consensus_config *config, const struct validator_set *set,
+			     struct bytes first, struct bytes second,
+			     struct consensus_evidence *out, struct err *err);
+
+/* --- status --- */
+
+/* Why a message or checkpoint was not taken. The first are of no use here and break no rule. */
+#define CONSENSUS_REFUSAL_TABLE(X)                                                             \
+	X(PASSIVE, "passive", "this node is no validator now")                                 \
+	X(HEIGHT_PAST, "height-past", "of a height that is final")                             \
+	X(HEIGHT_FAR, "height-far", "of a height too far above to keep")                       \
+	X(VIEW_PAST, "view-past", "of a view that was left")                                   \
+	X(VIEW_FAR, "view-far", "of a view too far above to keep")                             \
+	X(KNOWN, "known", "the same was taken before")                                         \
+	X(NEEDLESS, "needless", "enough of its kind are here")                                 \
+	X(OWN_KEY, "own-key", "under this validator's own key")                                \
+	X(CONTRADICTION, "contradiction", "another value at a position: evidence")             \
+	X(STRANGER, "stranger", "its validator is none of the set")                            \
+	X(VIEW_HUGE, "view-huge", "of a view above every bound")                               \
+	X(PROOF, "proof", "what it carries to prove itself does not")                          \
+	X(LEADER, "leader", "a proposal by one whose turn it is not")                          \
+	X(SIGNATURE, "signature", "a signature is not its validator's: forged, or for another chain or set") \
+	X(BLOCK, "block", "the block's bytes are not those of its hash")
+
+enum consensus_refusal {
+#define X(name, word, text) CONSENSUS_REFUSAL_##name,
+	CONSENSUS_REFUSAL_TABLE(X)
+#undef X
+	CONSENSUS_REFUSAL_COUNT
+};
+const char *consensus_refusal_name(enum consensus_refusal refusal); /* the word */
 
 /* "Why is it not moving?" */
 enum consensus_phase {
@@ -239,11 +327,14 @@ enum consensus_phase {
 	CONSENSUS_PREPARING,     /* waits for Q prepares */
 	CONSENSUS_COMMITTING,    /* waits for its own commit to be durable, or for Q commits */
 	CONSENSUS_FETCHING,      /* has Q commits for a block that it lacks */
+	CONSENSUS_PASSIVE,       /* not in the set: follows what others commit */
 };
 const char *consensus_phase_name(enum consensus_phase phase);
 
 struct consensus_status {
-	uint64_t height, view;
+	uint64_t height, view, epoch;
+	bool is_member;               /* of the height's set; else passive */
+	size_t self;                  /* its index there; 0 if it is none */
 	enum consensus_phase phase;
 	size_t proposer;              /* of (height, view) */
 	bool has_timer;
@@ -257,8 +348,10 @@ struct consensus_status {
 	struct consensus_tip tip;
 	uint64_t last_seen_ms[VALIDATOR_COUNT_MAX];     /* of the newest verified message; 0: never */
 	uint64_t last_seen_height[VALIDATOR_COUNT_MAX]; /* the highest of any of them */
-	/* Since the start. */
-	uint64_t refused_total, evidence_total, view_change_total;
+	/* Since the start. Verified counts signatures; of what was refused the first total is of
+	 * all that broke a rule. */
+	uint64_t refused_total, evidence_total, view_change_total, verified_total;
+	uint64_t refused[CONSENSUS_REFUSAL_COUNT];
 };
 void consensus_get_status(const struct consensus *c, struct consensus_status *out);
 

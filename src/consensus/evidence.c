@@ -65,8 +65,7 @@ void encode_statement(struct buf *out, uint64_t height, enum message_kind kind, 
 	rlp_list_close(out, list);
 }
 
-int decode_statement(struct bytes rlp, const struct validator_set *set,
-		     struct message *out, struct err *err)
+int decode_statement(struct bytes rlp, size_t validator_count, struct message *out, struct err *err)
 {
 	struct decoder d = { .what = "statement", .code = CONSENSUS_E_EVIDENCE, .err = err };
 	struct statement what = { .is_set = true };
@@ -77,7 +76,7 @@ int decode_statement(struct bytes rlp, const struct validator_set *set,
 	decode_bounded(&d, &r, "kind", MESSAGE_VIEW_CHANGE, &kind);
 	decode_u64(&d, &r, "height", &height);
 	decode_u64(&d, &r, "view", &what.view);
-	decode_bounded(&d, &r, "validator", set->count - 1, &validator);
+	decode_bounded(&d, &r, "validator", validator_count - 1, &validator);
 	seal_decode(&d, &r, "signature", &what.signature);
 	if (d.status == OK && kind == 0)
 		decode_fail(&d, "kind is 0");
@@ -115,27 +114,21 @@ void say_evidence(struct consensus *c, const struct statement *first, const stru
 	e->view = message_view(second);
 	e->evidence.first = buf_bytes(&c->evidence[0]);
 	e->evidence.second = buf_bytes(&c->evidence[1]);
-	e->evidence.validator = message_validator(second);
+	e->evidence.signer = set_of(c)->members[message_validator(second)].address;
 }
 
-int consensus_check_evidence(const struct consensus_config *config, struct bytes first,
-			     struct bytes second, size_t *validator, struct err *err)
+int consensus_read_evidence(struct bytes first, struct bytes second, struct consensus_evidence *out,
+			    struct err *err)
 {
-	const struct validator_set *set = config->validators;
-	struct bytes rlp[2] = { first, second };
-	struct statement what[2];
 	struct message m[2];
+	struct statement what[2];
+	struct bytes rlp[2] = { first, second };
 
 	for (size_t i = 0; i < 2; i++) {
-		struct hash digest;
-		int code = decode_statement(rlp[i], set, &m[i], err);
+		int code = decode_statement(rlp[i], VALIDATOR_COUNT_MAX, &m[i], err);
 
 		if (code != OK)
 			return code;
-		message_digest(&m[i], config->chain_id, &set->hash, &digest);
-		if (!config->verify(config->ctx, message_signature(&m[i]), &digest,
-				    &set->members[message_validator(&m[i])].address))
-			return ERR_SET(err, CONSENSUS_E_EVIDENCE, "a statement is not signed by the validator it names");
 		what[i] = statement_of(&m[i]);
 	}
 	if (m[0].kind != m[1].kind || message_height(&m[0]) != message_height(&m[1]) ||
@@ -144,6 +137,37 @@ int consensus_check_evidence(const struct consensus_config *config, struct bytes
 		return ERR_SET(err, CONSENSUS_E_EVIDENCE, "the two statements are not of one position");
 	if (statement_equal(&what[0], &what[1]))
 		return ERR_SET(err, CONSENSUS_E_EVIDENCE, "the two statements say the same");
-	*validator = message_validator(&m[0]);
+	*out = (struct consensus_evidence){
+		.height = message_height(&m[0]),
+		.view = message_view(&m[0]),
+		.kind = m[0].kind,
+		.validator = message_validator(&m[0]),
+	};
+	return OK;
+}
+
+int consensus_check_evidence(const struct consensus_config *config, const struct validator_set *set,
+			     struct bytes first, struct bytes second,
+			     struct consensus_evidence *out, struct err *err)
+{
+	struct consensus_evidence at;
+	struct bytes rlp[2] = { first, second };
+	int code = consensus_read_evidence(first, second, &at, err);
+
+	if (code != OK)
+		return code;
+	for (size_t i = 0; i < 2; i++) {
+		struct message m;
+		struct hash digest;
+
+		code = decode_statement(rlp[i], set->count, &m, err);
+		if (code != OK)
+			return code;
+		message_digest(&m, config->chain_id, &set->hash, &digest);
+		if (!config->verify(config->ctx, message_signature(&m), &digest,
+				    &set->members[at.validator].address))
+			return ERR_SET(err, CONSENSUS_E_EVIDENCE, "a statement is not signed by the validator it names");
+	}
+	*out = at;
 	return OK;
 }

@@ -85,9 +85,20 @@ struct target {
 	bool is_reproposal;
 };
 
+/* An epoch, and what follows from its set. */
+struct epoch {
+	struct consensus_epoch is; /* its set is the one below */
+	struct validator_set set;
+	struct weight quorum, faulty;
+	size_t self;               /* our index, or NOT_A_MEMBER */
+};
+#define NOT_A_MEMBER SIZE_MAX
+
 struct consensus {
 	struct consensus_config config;
-	struct weight quorum, faulty;
+	struct epoch *present;
+	struct weight quorum, faulty; /* of the present epoch, as `self` is */
+	size_t self;
 
 	/* The height. */
 	struct consensus_tip tip;
@@ -137,6 +148,7 @@ struct consensus {
 	uint64_t serve_ms[VALIDATOR_COUNT_MAX]; /* when SERVE was said last */
 
 	uint64_t refused_total, evidence_total, view_change_total;
+	uint64_t refused[CONSENSUS_REFUSAL_COUNT];
 
 	/* What effects point to. */
 	struct buf record, certificate;
@@ -162,20 +174,27 @@ static inline struct own_message *own_of(struct consensus *c, enum message_kind 
 	return &c->own[kind - 1];
 }
 
+static inline const struct validator_set *set_of(const struct consensus *c)
+{
+	return &c->present->set;
+}
+
+static inline bool is_member(const struct consensus *c)
+{
+	return c->self != NOT_A_MEMBER;
+}
+
 /* True if we have signed a message of this kind in this view. */
 static inline bool own_in_view(const struct consensus *c, enum message_kind kind)
 {
 	return c->own[kind - 1].what.is_set && c->own[kind - 1].what.view == c->view;
 }
 
-static inline size_t proposer_of(const struct consensus *c, uint64_t height, uint64_t view)
-{
-	return c->config.proposer(c->config.ctx, height, view);
-}
+size_t proposer_of(const struct consensus *c, uint64_t height, uint64_t view);
 
 static inline bool is_proposer(const struct consensus *c)
 {
-	return proposer_of(c, height_of(c), c->view) == c->config.self;
+	return proposer_of(c, height_of(c), c->view) == c->self;
 }
 
 struct consensus_effect *add_effect(struct consensus *c, struct step *s, enum consensus_effect_kind kind);
@@ -306,7 +325,6 @@ void say_evidence(struct consensus *c, const struct statement *first, const stru
 void encode_statement(struct buf *out, uint64_t height, enum message_kind kind, size_t validator,
 		      const struct statement *what);
 /* Reads it, and the digest that was signed. */
-int decode_statement(struct bytes rlp, const struct validator_set *set,
-		     struct message *out, struct err *err);
+int decode_statement(struct bytes rlp, size_t validator_count, struct message *out, struct err *err);
 
 #endif

@@ -148,7 +148,7 @@ static bool sign_proposal(struct consensus *c, struct step *s)
 
 	c->pp.height = height_of(c);
 	c->pp.view = c->view;
-	c->pp.validator = c->config.self;
+	c->pp.validator = c->self;
 	c->pp.block_hash = c->target.hash;
 	m = pp_message(c);
 	if (!sign_own(c, &m, s))

@@ -10,7 +10,7 @@ void plan_behind(struct consensus *c, uint64_t now_ms)
 
 	c->behind_ms = 0;
 	c->is_behind_said = false;
-	for (size_t i = 0; i < c->config.validators->count; i++)
+	for (size_t i = 0; i < set_of(c)->count; i++)
 		highest = MAX(highest, c->seen_height[i]);
 	/* Of the next height one often hears a moment before one's own last commit. */
 	if (highest > height_of(c) + 1)
@@ -32,13 +32,13 @@ static void note_seen(struct consensus *c, size_t validator, uint64_t height, ui
 /* Whoever voted for the decided block, or is at a higher height. */
 static bool may_have_blocks(const struct consensus *c, const struct signer_bits *deciders, size_t i)
 {
-	return i != c->config.self &&
+	return i != c->self &&
 	       (c->seen_height[i] > height_of(c) || signer_bits_get(deciders, i));
 }
 
 void say_behind(struct consensus *c, struct step *s)
 {
-	size_t count = c->config.validators->count;
+	size_t count = set_of(c)->count;
 	struct signer_bits deciders = { 0 };
 
 	if (c->behind_ms == 0 || s->now_ms < c->behind_ms)
@@ -55,7 +55,7 @@ void say_behind(struct consensus *c, struct step *s)
 			continue;
 		c->behind_next = i + 1;
 		e = add_effect(c, s, CONSENSUS_EFFECT_BEHIND);
-		e->peer.validator = i;
+		e->peer.address = set_of(c)->members[i].address;
 		e->peer.height = MAX(c->seen_height[i], height_of(c) + 1) - 1;
 		return;
 	}
@@ -75,7 +75,7 @@ static void serve(struct consensus *c, const struct message *m, struct step *s)
 	c->seen_ms[i] = s->now_ms;
 	c->serve_ms[i] = s->now_ms;
 	e = add_effect(c, s, CONSENSUS_EFFECT_SERVE);
-	e->peer.validator = i;
+	e->peer.address = set_of(c)->members[i].address;
 	e->peer.height = message_height(m);
 }
 
@@ -84,7 +84,7 @@ static void serve(struct consensus *c, const struct message *m, struct step *s)
 bool verify_seals(const struct consensus *c, const struct message *m)
 {
 	struct seal seals[MESSAGE_SEAL_MAX];
-	size_t count = message_seals(m, c->config.chain_id, c->config.validators, seals);
+	size_t count = message_seals(m, c->config.chain_id, set_of(c), seals);
 
 	for (size_t i = 0; i < count; i++)
 		if (!c->config.verify(c->config.ctx, &seals[i].signature, &seals[i].digest, &seals[i].signer))
@@ -96,9 +96,9 @@ static bool verify_sender(const struct consensus *c, const struct message *m)
 {
 	struct hash digest;
 
-	message_digest(m, c->config.chain_id, &c->config.validators->hash, &digest);
+	message_digest(m, c->config.chain_id, &set_of(c)->hash, &digest);
 	return c->config.verify(c->config.ctx, message_signature(m), &digest,
-				&c->config.validators->members[message_validator(m)].address);
+				&set_of(c)->members[message_validator(m)].address);
 }
 
 static void refuse(struct consensus *c, struct step *s)
@@ -110,7 +110,7 @@ static void refuse(struct consensus *c, struct step *s)
 /* The rules that need the set, the turn, the signatures and the block. */
 static bool is_sound(const struct consensus *c, const struct message *m)
 {
-	if (message_check(m, c->config.validators, NULL) != OK)
+	if (message_check(m, set_of(c), NULL) != OK)
 		return false;
 	if (m->kind == MESSAGE_PRE_PREPARE &&
 	    message_validator(m) != proposer_of(c, message_height(m), message_view(m)))
@@ -214,7 +214,7 @@ static void on_own_key(struct consensus *c, const struct message *m, struct step
 		return;
 	if (ours->is_set && what.view < ours->view)
 		return;
-	if (message_check(m, c->config.validators, NULL) == OK && verify_sender(c, m))
+	if (message_check(m, set_of(c), NULL) == OK && verify_sender(c, m))
 		add_trace(c, s, CONSENSUS_TRACE_TWIN);
 }
 
@@ -242,16 +242,20 @@ void receive_message(struct consensus *c, const struct message *m, struct step *
 	size_t i = message_validator(m);
 	uint64_t height = message_height(m);
 
-	if (i >= c->config.validators->count) {
+	if (!is_member(c)) {
+		c->refused[CONSENSUS_REFUSAL_PASSIVE]++;
+		return;
+	}
+	if (i >= set_of(c)->count) {
 		refuse(c, s);
 		return;
 	}
-	if (i == c->config.self) {
+	if (i == c->self) {
 		on_own_key(c, m, s);
 		return;
 	}
 	if (height < height_of(c)) {
-		if (m->kind == MESSAGE_VIEW_CHANGE && message_check(m, c->config.validators, NULL) == OK)
+		if (m->kind == MESSAGE_VIEW_CHANGE && message_check(m, set_of(c), NULL) == OK)
 			serve(c, m, s);
 		return;
 	}

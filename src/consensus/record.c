@@ -63,9 +63,9 @@ static void put_own(const struct consensus *c, struct buf *out, enum message_kin
 			message_encode(out, &m);
 		return;
 	}
-	if (kind == MESSAGE_PREPARE && is_about_pp(c, what) && c->pp.validator != c->config.self)
+	if (kind == MESSAGE_PREPARE && is_about_pp(c, what) && c->pp.validator != c->self)
 		message_encode(out, &m);
-	encode_statement(out, height_of(c), kind, c->config.self, what);
+	encode_statement(out, height_of(c), kind, c->self, what);
 }
 
 /* The block of the highest certificate, if the proposal that goes along is not of it. */
@@ -178,7 +178,7 @@ static void read_message(const struct consensus *c, struct decoder *d, struct rl
 	if (kind == MESSAGE_PRE_PREPARE)
 		d->status = message_decode(&out->messages[out->count], item, d->err);
 	else
-		d->status = decode_statement(item, c->config.validators, &out->messages[out->count], d->err);
+		d->status = decode_statement(item, set_of(c)->count, &out->messages[out->count], d->err);
 	out->count += d->status == OK;
 }
 
@@ -226,7 +226,7 @@ static int read_content(const struct consensus *c, struct content *out, struct b
 /* Ours, or the proposer's proposal; one height, rising. */
 static int check_message(const struct consensus *c, const struct content *r, size_t i, struct err *err)
 {
-	const struct validator_set *set = c->config.validators;
+	const struct validator_set *set = set_of(c);
 	const struct message *m = &r->messages[i];
 	size_t validator = message_validator(m);
 	struct position at = position_of(m), before;
@@ -234,7 +234,7 @@ static int check_message(const struct consensus *c, const struct content *r, siz
 
 	message_digest(m, c->config.chain_id, &set->hash, &digest);
 	if (validator >= set->count ||
-	    (validator != c->config.self && m->kind != MESSAGE_PRE_PREPARE) ||
+	    (validator != c->self && m->kind != MESSAGE_PRE_PREPARE) ||
 	    (m->kind == MESSAGE_PRE_PREPARE &&
 	     validator != proposer_of(c, message_height(m), message_view(m))) ||
 	    !c->config.verify(c->config.ctx, message_signature(m), &digest, &set->members[validator].address))
@@ -278,9 +278,9 @@ static int check_votes(const struct consensus *c, const struct content *r, struc
 	if (r->prepares.height != message_height(commit) || r->prepares.view != message_view(commit) ||
 	    !hash_equal(&r->prepares.block_hash, message_block_hash(commit)))
 		return ERR_SET(err, CONSENSUS_E_RECORD, "the prepares of a record are not those of its commit");
-	if (certificate_check_weight(&r->prepares, c->config.validators, err) != OK)
+	if (certificate_check_weight(&r->prepares, set_of(c), err) != OK)
 		return err_prefix(err, CONSENSUS_E_RECORD, "consensus log");
-	count = certificate_seals(&r->prepares, DOMAIN_PREPARE, c->config.chain_id, c->config.validators, seals);
+	count = certificate_seals(&r->prepares, DOMAIN_PREPARE, c->config.chain_id, set_of(c), seals);
 	for (size_t i = 0; i < count; i++)
 		if (!c->config.verify(c->config.ctx, &seals[i].signature, &seals[i].digest, &seals[i].signer))
 			return ERR_SET(err, CONSENSUS_E_RECORD, "a prepare in the consensus log is not its validator's");
@@ -302,7 +302,7 @@ static int check_order(const struct consensus *c, const struct content *r, struc
 		const struct statement *known = &c->own[m->kind - 1].what;
 		struct statement what = statement_of(m);
 
-		if (message_validator(m) == c->config.self && known->is_set && known->view == what.view &&
+		if (message_validator(m) == c->self && known->is_set && known->view == what.view &&
 		    !statement_equal(known, &what))
 			return ERR_SET(err, CONSENSUS_E_RECORD, "the consensus log holds two values for height %llu "
 				       "view %llu", (unsigned long long)r->last.height,
@@ -327,11 +327,11 @@ static void take_message(struct consensus *c, const struct message *m)
 		set_pre_prepare(c, &m->pre_prepare);
 		c->has_pp = true;
 	}
-	if (message_validator(m) != c->config.self || (own->what.is_set && own->what.view >= what.view))
+	if (message_validator(m) != c->self || (own->what.is_set && own->what.view >= what.view))
 		return;
 	*own = (struct own_message){ .what = what };
 	if (m->kind != MESSAGE_COMMIT)
-		keep_statement(c, round_of(c, height_of(c)), c->config.self, m->kind, &what);
+		keep_statement(c, round_of(c, height_of(c)), c->self, m->kind, &what);
 }
 
 /* True if the block that the record's prepares are for is in it or here. */

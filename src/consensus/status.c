@@ -18,8 +18,22 @@ const char *consensus_phase_name(enum consensus_phase phase)
 		return "committing";
 	case CONSENSUS_FETCHING:
 		return "fetching";
+	case CONSENSUS_PASSIVE:
+		return "passive";
 	}
 	UNREACHABLE();
+}
+
+const char *consensus_refusal_name(enum consensus_refusal refusal)
+{
+	static const char *const words[] = {
+#define X(name, word, text) [CONSENSUS_REFUSAL_##name] = word,
+		CONSENSUS_REFUSAL_TABLE(X)
+#undef X
+	};
+
+	CHECK(refusal < CONSENSUS_REFUSAL_COUNT);
+	return words[refusal];
 }
 
 static struct signer_bits askers(const struct consensus *c)
@@ -27,7 +41,7 @@ static struct signer_bits askers(const struct consensus *c)
 	const struct round *r = &c->rounds[height_of(c) % ROUND_COUNT];
 	struct signer_bits bits = { 0 };
 
-	for (size_t i = 0; i < c->config.validators->count; i++)
+	for (size_t i = 0; i < set_of(c)->count; i++)
 		if (r->view_changes[i].is_set && r->view_changes[i].view >= MAX(c->view, (uint64_t)1))
 			signer_bits_set(&bits, i);
 	return bits;
@@ -37,9 +51,9 @@ static struct signer_bits askers(const struct consensus *c)
 static void wait_for_rest(const struct consensus *c, struct consensus_status *out,
 			  const struct signer_bits *have)
 {
-	struct weight weight = validator_set_weight(c->config.validators, have);
+	struct weight weight = validator_set_weight(set_of(c), have);
 
-	for (size_t i = 0; i < c->config.validators->count; i++)
+	for (size_t i = 0; i < set_of(c)->count; i++)
 		if (!signer_bits_get(have, i))
 			signer_bits_set(&out->waited_for, i);
 	if (weight.n < c->quorum.n)
@@ -54,7 +68,7 @@ static void waited_for(const struct consensus *c, struct consensus_status *out)
 		return;
 	case CONSENSUS_PROPOSING:
 	case CONSENSUS_EXECUTING:
-		signer_bits_set(&out->waited_for, c->config.self);
+		signer_bits_set(&out->waited_for, c->self);
 		return;
 	case CONSENSUS_VIEW_CHANGING:
 		wait_for_rest(c, out, &out->view_changed);
@@ -70,6 +84,7 @@ static void waited_for(const struct consensus *c, struct consensus_status *out)
 		wait_for_rest(c, out, &out->committed);
 		return;
 	case CONSENSUS_FETCHING:
+	case CONSENSUS_PASSIVE:
 		return;
 	}
 	UNREACHABLE();
@@ -80,7 +95,10 @@ void consensus_get_status(const struct consensus *c, struct consensus_status *ou
 	*out = (struct consensus_status){
 		.height = height_of(c),
 		.view = c->view,
-		.phase = c->phase,
+		.epoch = c->present->is.number,
+		.is_member = is_member(c),
+		.self = is_member(c) ? c->self : 0,
+		.phase = is_member(c) ? c->phase : CONSENSUS_PASSIVE,
 		.proposer = proposer_of(c, height_of(c), c->view),
 		.has_timer = c->timer_ms != 0,
 		.timer_ms = c->timer_ms,
@@ -92,13 +110,21 @@ void consensus_get_status(const struct consensus *c, struct consensus_status *ou
 		.evidence_total = c->evidence_total,
 		.view_change_total = c->view_change_total,
 	};
-	if (c->is_decided && find_block(c, &c->decided_hash).size == 0)
+	if (is_member(c) && c->is_decided && find_block(c, &c->decided_hash).size == 0)
 		out->phase = CONSENSUS_FETCHING;
 	if (c->has_pp) {
 		out->prepared = voters_of(c, MESSAGE_PREPARE, c->view, &c->pp.block_hash);
 		out->committed = voters_of(c, MESSAGE_COMMIT, c->view, &c->pp.block_hash);
 	}
 	waited_for(c, out);
+	memcpy(out->refused, c->refused, sizeof(out->refused));
 	memcpy(out->last_seen_ms, c->seen_ms, sizeof(out->last_seen_ms));
 	memcpy(out->last_seen_height, c->seen_height, sizeof(out->last_seen_height));
+}
+
+bool consensus_get_checkpoint(const struct consensus *c, struct consensus_checkpoint *out)
+{
+	(void)c;
+	(void)out;
+	return false;
 }

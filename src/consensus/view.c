@@ -31,7 +31,7 @@ void encode_view_change(struct consensus *c)
 	const struct statement *what = &own_of(c, MESSAGE_VIEW_CHANGE)->what;
 	struct message m = {
 		.kind = MESSAGE_VIEW_CHANGE,
-		.view_change = claim_of(c, what, c->config.self),
+		.view_change = claim_of(c, what, c->self),
 	};
 	struct bytes block = { 0 };
 
@@ -55,7 +55,7 @@ void change_view(struct consensus *c, uint64_t view, struct step *s)
 		.view_change = {
 			.height = height_of(c),
 			.view = view,
-			.validator = c->config.self,
+			.validator = c->self,
 			.has_prepared = c->has_best,
 		},
 	};
@@ -91,7 +91,7 @@ static struct weight weight_above(struct consensus *c, uint64_t view, uint64_t *
 	struct signer_bits bits = { 0 };
 
 	*smallest = UINT64_MAX;
-	for (size_t i = 0; i < c->config.validators->count; i++) {
+	for (size_t i = 0; i < set_of(c)->count; i++) {
 		const struct statement *v = &r->view_changes[i];
 
 		if (!v->is_set || v->view <= view)
@@ -99,7 +99,7 @@ static struct weight weight_above(struct consensus *c, uint64_t view, uint64_t *
 		signer_bits_set(&bits, i);
 		*smallest = MIN(*smallest, v->view);
 	}
-	return validator_set_weight(c->config.validators, &bits);
+	return validator_set_weight(set_of(c), &bits);
 }
 
 /* More than f weight above us holds a correct validator: to the smallest of them,
@@ -141,16 +141,16 @@ bool justify_proposal(struct consensus *c)
 	c->pp = (struct pre_prepare){
 		.height = height_of(c),
 		.view = c->view,
-		.validator = c->config.self,
+		.validator = c->self,
 		.view_changes = c->pp_view_changes,
 	};
-	for (size_t i = 0; i < c->config.validators->count; i++) {
+	for (size_t i = 0; i < set_of(c)->count; i++) {
 		const struct statement *what = find_statement(c, r, i, c->view, MESSAGE_VIEW_CHANGE);
 
 		if (what)
 			add_view_change(c, &signers, i, what, &highest);
 	}
-	if (validator_set_weight(c->config.validators, &signers).n < c->quorum.n)
+	if (validator_set_weight(set_of(c), &signers).n < c->quorum.n)
 		return false;
 	if (highest) {
 		c->pp_prepares = *find_claim(c, highest->prepared_view, &highest->hash);

@@ -52,7 +52,7 @@ bool sign_own(struct consensus *c, struct message *m, struct step *s)
 	struct signature signature;
 	struct hash digest;
 
-	message_digest(m, c->config.chain_id, &c->config.validators->hash, &digest);
+	message_digest(m, c->config.chain_id, &set_of(c)->hash, &digest);
 	if (!position_is_after(&at, &c->signed_last) ||
 	    c->config.sign(c->config.ctx, &signature, &digest, NULL) != OK) {
 		add_trace(c, s, CONSENSUS_TRACE_SIGN_FAILED);
@@ -65,7 +65,7 @@ bool sign_own(struct consensus *c, struct message *m, struct step *s)
 	/* An own commit counts when it is durable. The others do at once: whatever is made
 	 * of them is recorded after them. */
 	if (m->kind != MESSAGE_COMMIT)
-		keep_statement(c, round_of(c, height_of(c)), c->config.self, m->kind, &own->what);
+		keep_statement(c, round_of(c, height_of(c)), c->self, m->kind, &own->what);
 	return true;
 }
 
@@ -77,7 +77,7 @@ bool sign_vote(struct consensus *c, enum message_kind kind, const struct hash *h
 			.kind = kind,
 			.height = height_of(c),
 			.view = c->view,
-			.validator = c->config.self,
+			.validator = c->self,
 			.block_hash = *hash,
 		},
 	};
@@ -112,7 +112,7 @@ void count_own_commit(struct consensus *c)
 
 	if (!own->what.is_set || own->number > c->persisted_number)
 		return;
-	keep_statement(c, round_of(c, height_of(c)), c->config.self, MESSAGE_COMMIT, &own->what);
+	keep_statement(c, round_of(c, height_of(c)), c->self, MESSAGE_COMMIT, &own->what);
 	note_commit(c, own->what.view, &own->what.hash);
 }
 
@@ -143,7 +143,7 @@ static struct bytes encode_own(struct consensus *c, enum message_kind kind)
 		break;
 	case MESSAGE_PREPARE:
 	case MESSAGE_COMMIT:
-		encode_statement(out, height_of(c), kind, c->config.self, what);
+		encode_statement(out, height_of(c), kind, c->self, what);
 		break;
 	case MESSAGE_VIEW_CHANGE:
 		return buf_bytes(&c->view_change);
@@ -153,7 +153,7 @@ static struct bytes encode_own(struct consensus *c, enum message_kind kind)
 
 void send_durable(struct consensus *c, struct step *s)
 {
-	if (c->config.validators->count == 1)
+	if (set_of(c)->count == 1)
 		return;
 	for (;;) {
 		struct own_message *next = NULL;

@@ -148,6 +148,8 @@ static const char *status_reason(const struct node *n, const struct consensus_st
 		return "waits for a quorum of prepares: see who has not voted";
 	case CONSENSUS_COMMITTING:
 		return "waits for a quorum of commits: see who has not voted";
+	case CONSENSUS_PASSIVE:
+		return "this validator is not in the set now: it follows the others";
 	case CONSENSUS_FETCHING:
 		return "a quorum has committed a block that this node lacks: it is being fetched";
 	}

@@ -6,11 +6,12 @@
 #include "base/check.h"
 #include "codec/hex.h"
 
-static size_t turn_of(void *ctx, uint64_t height, uint64_t view)
+static size_t turn_of(void *ctx, const struct consensus_epoch *present, uint64_t height, uint64_t view)
 {
 	const struct node *n = ctx;
 	uint64_t epoch = n->config.genesis->params.epoch_length;
 
+	(void)present;
 	return validator_set_proposer(&n->config.genesis->validators, height / epoch * epoch, height, view);
 }
 
@@ -54,7 +55,7 @@ static bool is_block(void *ctx, struct bytes sealed, const struct hash *hash)
 
 struct addr node_proposer(const struct node *n, uint64_t height, uint64_t view)
 {
-	size_t index = turn_of((void *)(uintptr_t)n, height, view);
+	size_t index = turn_of((void *)(uintptr_t)n, NULL, height, view);
 
 	return n->config.genesis->validators.members[index].address;
 }
@@ -70,7 +71,7 @@ struct exec_proposal node_proposal(const struct node *n)
 	struct consensus_status status;
 
 	consensus_get_status(n->consensus, &status);
-	proposal.validator_index = turn_of((void *)(uintptr_t)n, status.height, status.view);
+	proposal.validator_index = turn_of((void *)(uintptr_t)n, NULL, status.height, status.view);
 	proposal.coinbase = set->members[proposal.validator_index].address;
 	return proposal;
 }
@@ -120,7 +121,7 @@ static int start_consensus(struct node *n, const struct store_tip *tip, struct e
 	struct consensus_tip at = consensus_tip_of(n, tip);
 	struct consensus_config config = {
 		.chain_id = g->params.chain_id,
-		.validators = &g->validators,
+		.epoch = { .set = &g->validators },
 		.min_interval_ms = g->params.min_interval_ms,
 		.heartbeat_ms = g->params.heartbeat_ms,
 		.view_timeout_ms = g->params.view_timeout_ms,
@@ -131,20 +132,18 @@ static int start_consensus(struct node *n, const struct store_tip *tip, struct e
 		.ctx = n,
 	};
 	struct public_key key;
-	struct addr self;
 	char text[HEX_ADDR_SIZE];
 	int index, code;
 
 	code = ecc_public_key(n->config.ecc, &key, &n->config.validator_key, err);
 	if (code != OK)
 		return code;
-	ecc_address(&self, &key);
-	index = validator_set_find(&g->validators, &self);
+	ecc_address(&config.self, &key);
+	index = validator_set_find(&g->validators, &config.self);
 	if (index < 0)
 		return ERR_SET(err, NODE_E_VALIDATOR, "%s is not a validator of this chain: start with the "
 			       "key of one that the genesis names, or without --validator as an observer",
-			       hex_data(text, addr_bytes(&self)));
-	config.self = (size_t)index;
+			       hex_data(text, addr_bytes(&config.self)));
 	code = consensus_new(&n->consensus, &config, &at, err);
 	if (code != OK)
 		return code;

@@ -371,7 +371,7 @@ static void on_evidence(struct node *n, const struct consensus_effect *effect)
 	n->metrics.evidence_total++;
 	LOG_ERROR(n->config.log, "consensus", "evidence", "height=%llu view=%llu validator=%s",
 		  (unsigned long long)effect->height, (unsigned long long)effect->view,
-		  hex_data(text, addr_bytes(&n->config.genesis->validators.members[effect->evidence.validator].address)));
+		  hex_data(text, addr_bytes(&effect->evidence.signer)));
 	node_peers_send_evidence(n, buf_bytes(&evidence));
 	buf_clear(&evidence);
 }
@@ -403,6 +403,8 @@ static void on_effect(struct node *n, const struct consensus_effect *effect)
 	case CONSENSUS_EFFECT_BEHIND:
 		node_fetch(n, effect->peer.height);
 		return;
+	case CONSENSUS_EFFECT_CHECKPOINT:
+		return; /* none comes before WRITTEN is said */
 	case CONSENSUS_EFFECT_SERVE:
 		node_peers_tip(n); /* whoever lacks the block asks for it */
 		return;

@@ -33,9 +33,10 @@ static bool rig_verify(void *ctx, const struct signature *sig, const struct hash
 	return ecc_recover_address(r->ecc, &found, digest, sig, NULL) == OK && addr_equal(&found, signer);
 }
 
-static size_t rig_proposer(void *ctx, uint64_t height, uint64_t view)
+static size_t rig_proposer(void *ctx, const struct consensus_epoch *epoch, uint64_t height, uint64_t view)
 {
 	(void)ctx;
+	(void)epoch;
 	(void)height;
 	(void)view;
 	return 0;
@@ -57,7 +58,8 @@ static void rig_make(struct rig *r, const struct consensus_tip *tip)
 	cr_assert_eq(validator_set_init(&r->set, &member, 1, NULL), OK);
 	r->config = (struct consensus_config){
 		.chain_id = 31337,
-		.validators = &r->set,
+		.self = member.address,
+		.epoch = { .set = &r->set },
 		.min_interval_ms = 100,
 		.heartbeat_ms = 30000,
 		.view_timeout_ms = 500,
@@ -138,13 +140,13 @@ static void one_height(struct rig *r, uint8_t mark, bool has_txs, uint64_t now_m
 	cr_assert_eq(e->commit.hash.bytes[0], mark);
 }
 
-Test(consensus, new_refuses_index_outside_the_set)
+Test(consensus, new_refuses_a_set_that_does_not_rule_yet)
 {
 	struct rig r;
 	struct consensus *c = NULL;
 
 	rig_make(&r, &genesis_tip);
-	r.config.self = 1;
+	r.config.epoch.first = 2;
 	cr_assert_eq(consensus_new(&c, &r.config, &genesis_tip, NULL), CONSENSUS_E_SET);
 	rig_end(&r);
 }

@@ -51,9 +51,10 @@ static bool rig_verify(void *ctx, const struct signature *sig, const struct hash
 	return memcmp(expected.r, sig->r, 32) == 0;
 }
 
-static size_t rig_proposer(void *ctx, uint64_t height, uint64_t view)
+static size_t rig_proposer(void *ctx, const struct consensus_epoch *epoch, uint64_t height, uint64_t view)
 {
 	(void)ctx;
+	(void)epoch;
 	return (height + view) % COUNT;
 }
 
@@ -77,7 +78,8 @@ static void rig_make(struct rig *r)
 	cr_assert_eq(validator_set_init(&r->set, members, COUNT, NULL), OK);
 	r->config = (struct consensus_config){
 		.chain_id = 31337,
-		.validators = &r->set,
+		.self = members[0].address,
+		.epoch = { .set = &r->set },
 		.min_interval_ms = 0,
 		.heartbeat_ms = 30000,
 		.view_timeout_ms = T0_MS,
@@ -639,7 +641,7 @@ Test(rules, message_far_above_is_a_hint_and_one_below_is_served)
 	sign_as(&r, 2, &m);
 	give(&r, &m);
 	cr_assert(find(&r, CONSENSUS_EFFECT_BEHIND));
-	cr_assert_eq(find(&r, CONSENSUS_EFFECT_BEHIND)->peer.validator, 2);
+	cr_assert_eq(find(&r, CONSENSUS_EFFECT_BEHIND)->peer.address.bytes[0], 3);
 	cr_assert_eq(find(&r, CONSENSUS_EFFECT_BEHIND)->peer.height, 499);
 	e.committed = (struct consensus_tip){ .height = 4, .time_ms = r.now_ms };
 	step(&r, e);
@@ -654,16 +656,17 @@ Test(rules, two_values_at_one_position_are_evidence_once)
 {
 	struct rig r;
 	const struct consensus_effect *e;
-	size_t validator = 9;
+	struct consensus_evidence found;
 
 	rig_make(&r);
 	vote(&r, MESSAGE_PREPARE, 2, 0, 1);
 	vote(&r, MESSAGE_PREPARE, 2, 0, 2);
 	e = find(&r, CONSENSUS_EFFECT_EVIDENCE);
 	cr_assert(e);
-	cr_assert_eq(consensus_check_evidence(&r.config, e->evidence.first, e->evidence.second, &validator, NULL), OK);
-	cr_assert_eq(validator, 2);
-	cr_assert_eq(consensus_check_evidence(&r.config, e->evidence.first, e->evidence.first, &validator, NULL),
+	cr_assert_eq(consensus_check_evidence(&r.config, &r.set, e->evidence.first, e->evidence.second, &found, NULL),
+		     OK);
+	cr_assert_eq(found.validator, 2);
+	cr_assert_eq(consensus_check_evidence(&r.config, &r.set, e->evidence.first, e->evidence.first, &found, NULL),
 		     CONSENSUS_E_EVIDENCE);
 	vote(&r, MESSAGE_PREPARE, 2, 0, 3);
 	cr_assert_not(find(&r, CONSENSUS_EFFECT_EVIDENCE));

@@ -149,10 +149,12 @@ bool world_verify(const struct world *w, const struct signature *sig, const stru
 
 /* --- what a machine is given --- */
 
-static size_t machine_proposer(void *ctx, uint64_t height, uint64_t view)
+static size_t machine_proposer(void *ctx, const struct consensus_epoch *epoch, uint64_t height,
+			       uint64_t view)
 {
 	const struct machine *m = ctx;
 
+	(void)epoch;
 	return world_proposer(m->world, height, view);
 }
 
@@ -186,8 +188,8 @@ static struct consensus_config machine_config(struct machine *m)
 {
 	return (struct consensus_config){
 		.chain_id = WORLD_CHAIN_ID,
-		.validators = &m->world->set,
-		.self = m->validator,
+		.self = m->world->set.members[m->validator].address,
+		.epoch = { .set = &m->world->set },
 		.min_interval_ms = m->world->plan.min_interval_ms,
 		.heartbeat_ms = m->world->plan.heartbeat_ms,
 		.view_timeout_ms = m->world->plan.t0_ms,
@@ -583,12 +585,17 @@ static void send_block(struct world *w, struct machine *from, struct machine *to
 	}
 }
 
+static size_t validator_of(const struct world *w, const struct addr *address)
+{
+	return (size_t)validator_set_find(&w->set, address);
+}
+
 static void on_behind(struct world *w, struct machine *m, const struct consensus_effect *effect)
 {
-	world_say(w, "machine %zu is behind %zu at height %llu", m->index, effect->peer.validator,
+	world_say(w, "machine %zu is behind %zu at height %llu", m->index, validator_of(w, &effect->peer.address),
 		  (unsigned long long)effect->peer.height);
 	for (size_t i = 0; i < w->machine_count; i++)
-		if (w->machines[i].validator == effect->peer.validator)
+		if (w->machines[i].validator == validator_of(w, &effect->peer.address))
 			send_block(w, &w->machines[i], m, m->tip.height + 1);
 }
 
@@ -596,22 +603,23 @@ static void on_serve(struct world *w, struct machine *m, const struct consensus_
 {
 	w->fired[FAULT_SERVED]++;
 	for (size_t i = 0; i < w->machine_count; i++)
-		if (w->machines[i].validator == effect->peer.validator)
+		if (w->machines[i].validator == validator_of(w, &effect->peer.address))
 			send_block(w, m, &w->machines[i], effect->peer.height);
 }
 
 static void on_evidence(struct world *w, struct machine *m, const struct consensus_effect *effect)
 {
 	struct consensus_config config = machine_config(m);
-	size_t validator = NOBODY;
+	struct consensus_evidence found;
 	struct err err = { 0 };
 
 	w->fired[FAULT_EVIDENCE]++;
-	if (consensus_check_evidence(&config, effect->evidence.first, effect->evidence.second, &validator,
+	if (consensus_check_evidence(&config, &w->set, effect->evidence.first, effect->evidence.second, &found,
 				     &err) != OK)
 		world_fail(w, "machine %zu has evidence that proves nothing: %s", m->index, err.message);
-	else if (validator != effect->evidence.validator || !world_is_liar(w, validator))
-		world_fail(w, "machine %zu has evidence against validator %zu, which is correct", m->index, validator);
+	else if (found.validator != validator_of(w, &effect->evidence.signer) || !world_is_liar(w, found.validator))
+		world_fail(w, "machine %zu has evidence against validator %zu, which is correct", m->index,
+			   found.validator);
 }
 
 static void on_trace(struct world *w, struct machine *m, const struct consensus_effect *effect)
@@ -666,6 +674,8 @@ static void on_effect(struct world *w, struct machine *m, const struct consensus
 		return;
 	case CONSENSUS_EFFECT_SERVE:
 		on_serve(w, m, effect);
+		return;
+	case CONSENSUS_EFFECT_CHECKPOINT:
 		return;
 	case CONSENSUS_EFFECT_TRACE:
 		on_trace(w, m, effect);

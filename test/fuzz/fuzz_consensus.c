@@ -90,9 +90,10 @@ static bool fuzz_verify(void *ctx, const struct signature *sig, const struct has
 	return memcmp(expected.r, sig->r, 32) == 0;
 }
 
-static size_t fuzz_proposer(void *ctx, uint64_t height, uint64_t view)
+static size_t fuzz_proposer(void *ctx, const struct consensus_epoch *epoch, uint64_t height, uint64_t view)
 {
 	(void)ctx;
+	(void)epoch;
 	return (height + view) % COUNT;
 }
 
@@ -166,6 +167,7 @@ static void follow(struct driver *d)
 		case CONSENSUS_EFFECT_EVIDENCE:
 		case CONSENSUS_EFFECT_BEHIND:
 		case CONSENSUS_EFFECT_SERVE:
+		case CONSENSUS_EFFECT_CHECKPOINT:
 			break;
 		}
 	}
@@ -423,7 +425,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(validator_set_init(&d->set, members, COUNT, NULL) == OK);
 	d->config = (struct consensus_config){
 		.chain_id = 1,
-		.validators = &d->set,
+		.self = members[0].address,
+		.epoch = { .set = &d->set },
 		.min_interval_ms = 10,
 		.heartbeat_ms = 1000,
 		.view_timeout_ms = 100,
