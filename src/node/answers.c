@@ -206,6 +206,37 @@ static void consensus_status(void *ctx, struct rpc_consensus_status *out)
 	status_members(n, &status, out);
 }
 
+static void evidence(void *ctx, struct rpc_evidence_list *out)
+{
+	const struct node *n = ctx;
+
+	out->count = n->evidence.count;
+	out->items = xcalloc(MAX(out->count, (size_t)1), sizeof(out->items[0]));
+	for (size_t i = 0; i < out->count; i++) {
+		const struct node_evidence_item *item = n->evidence.items[i];
+
+		out->items[i] = (struct rpc_evidence){
+			.validator = item->address,
+			.index = item->at.validator,
+			.height = item->at.height,
+			.view = item->at.view,
+			.kind = node_evidence_kind_name(item->at.kind),
+			.validators_hash = item->validators_hash,
+			.seen_ms = item->seen_ms,
+		};
+		buf_append_bytes(&out->items[i].first, buf_bytes(&item->first));
+		buf_append_bytes(&out->items[i].second, buf_bytes(&item->second));
+	}
+}
+
+static void checkpoint(void *ctx, struct rpc_checkpoint *out)
+{
+	const struct node *n = ctx;
+
+	(void)n;
+	(void)out;
+}
+
 static void metrics(void *ctx, struct buf *out)
 {
 	node_metrics(ctx, out);
@@ -242,6 +273,8 @@ struct rpc_node_backend node_rpc_backend(struct node *n)
 		.pool_each = pool_each,
 		.prove = prove,
 		.consensus_status = consensus_status,
+		.evidence = evidence,
+		.checkpoint = checkpoint,
 		.metrics = metrics,
 		.peer_count = peer_count,
 		.head_age = head_age,

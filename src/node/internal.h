@@ -27,6 +27,7 @@ enum node_job_kind {
 	NODE_JOB_RECORD, /* append to the consensus log */
 	NODE_JOB_COMMIT, /* append to the commit log; then the batch and a new head */
 	NODE_JOB_FLUSH,  /* trie nodes to the database; trim both logs */
+	NODE_JOB_EVIDENCE, /* to the database, synced */
 };
 
 struct node_job {
@@ -34,13 +35,15 @@ struct node_job {
 	struct store *store;
 	uint64_t height;
 	/* RECORD: the record. FLUSH: the newest record, which survives the trim.
-	 * COMMIT: the certificate. */
+	 * COMMIT: the certificate. EVIDENCE: what `evidence` points to. */
 	struct buf payload;
 	uint64_t record_number;      /* RECORD */
 	struct exec_result result;   /* COMMIT */
 	struct exec_parent parent;   /* COMMIT: what the next block stands on */
 	struct node_head *head;      /* COMMIT, after finish: the head to publish */
 	struct store_flush *flush;   /* FLUSH */
+	struct store_evidence *evidence; /* EVIDENCE */
+	size_t evidence_count;
 	uint64_t seed;
 };
 
@@ -100,6 +103,49 @@ struct node_fetched {
 	struct buf sealed, certificate;
 };
 
+/* Evidence: how much is kept, in all and of one validator, how far back, how much a
+ * newcomer is told. */
+#define NODE_EVIDENCE_MAX 1024
+#define NODE_EVIDENCE_OF_ONE_MAX 16
+#define NODE_EVIDENCE_HEIGHTS 1000000
+#define NODE_EVIDENCE_SHARE_MAX 32
+#define NODE_EVIDENCE_SIZE_MAX KIB /* of both statements: 200 bytes each today */
+#define NODE_SET_COUNT 8           /* epochs whose set is known */
+
+static_assert(NODE_EVIDENCE_SIZE_MAX + 128 <= STORE_EVIDENCE_SIZE_MAX, "what is taken can be stored");
+static_assert(NODE_EVIDENCE_SIZE_MAX + 16 <= WIRE_EVIDENCE_SIZE_MAX, "and told");
+
+struct node_evidence_item {
+	struct consensus_evidence at;
+	struct addr address;         /* of whom it speaks */
+	struct hash validators_hash; /* signed along */
+	struct hash id;              /* of the position: one of each is enough */
+	uint64_t seen_ms;
+	struct buf first, second;
+	bool is_given;               /* to the writer, or read from disk */
+};
+
+struct node_evidence_gone {
+	uint64_t height;
+	struct hash id;
+};
+
+struct node_known_set {
+	uint64_t first;              /* height from which on it rules */
+	struct validator_set set;
+};
+
+struct node_evidence {
+	struct node_evidence_item *items[NODE_EVIDENCE_MAX]; /* by rising height */
+	size_t count;
+	struct node_evidence_gone gone[NODE_EVIDENCE_MAX]; /* to be deleted on disk */
+	size_t gone_count;
+	bool is_writing;
+	size_t broken_count;         /* found on opening */
+	struct node_known_set sets[NODE_SET_COUNT]; /* the newest ones, a ring */
+	uint64_t set_count;          /* ever noted */
+};
+
 /* Of the pool, what a peer that has just come is told. */
 #define NODE_SHARE_SIZE_MAX (4 * MIB)
 
@@ -123,7 +169,8 @@ struct node_command {
 #define NODE_FETCH_COUNT 64
 
 struct node_metrics {
-	uint64_t recovered_total, executed_total, invalid_total, fetched_total, evidence_total;
+	uint64_t recovered_total, executed_total, invalid_total, fetched_total;
+	uint64_t evidence_total, evidence_needless_total, evidence_refused_total;
 	uint64_t view_changes_total, messages_total, malformed_total;
 	uint64_t blocks_total, txs_total, gas_total;
 	uint64_t submitted_total, rejected_total;
@@ -192,6 +239,8 @@ struct node {
 	size_t follow_count;
 	bool is_routing;
 
+	struct node_evidence evidence;
+
 	struct node_metrics metrics;
 };
 
@@ -239,7 +288,7 @@ int node_peers_start(struct node *n, struct err *err);
 void node_peers_stop(struct node *n);
 void node_peers_free(struct node *n);
 void node_peers_send_consensus(struct node *n, struct bytes message);
-void node_peers_send_evidence(struct node *n, struct bytes evidence);
+void node_peers_send_evidence(struct node *n, const struct addr *peer, struct bytes evidence); /* zero: all */
 void node_peers_request(struct node *n, uint64_t from_height, uint32_t count);
 void node_peers_offence(struct node *n, const struct addr *peer, enum p2p_offence offence);
 void node_peers_tip(struct node *n);
@@ -251,8 +300,29 @@ int node_submit(struct node *n, struct tx *t, struct err *err);
 /* metrics.c: appends all metrics. */
 void node_metrics(const struct node *n, struct buf *out);
 
+/* node.c: that `signer` has signed this; `ctx` is the node. */
+bool node_verify(void *ctx, const struct signature *sig, const struct hash *digest, const struct addr *signer);
+
 /* node.c: the node can't go on. */
 void node_stop(struct node *n, const struct err *err);
+
+/* evidence.c: on opening; when a new epoch begins; after each block. */
+int node_evidence_load(struct node *n, struct err *err);
+void node_evidence_clear(struct node *n);
+void node_evidence_epoch(struct node *n, const struct consensus_epoch *epoch);
+void node_evidence_age(struct node *n);
+/* evidence.c: found here; told by a peer; told to one. */
+void node_evidence_own(struct node *n, struct bytes first, struct bytes second);
+void node_evidence_received(struct node *n, struct bytes evidence, const struct addr *peer);
+void node_evidence_share(struct node *n, const struct addr *peer);
+/* evidence.c: what the disk lacks to the writer; a job of that is back. */
+void node_evidence_write(struct node *n);
+void node_evidence_written(struct node *n);
+const char *node_evidence_kind_name(unsigned kind);
+
+/* route.c */
+struct node_job *node_job_new(struct node *n, enum node_job_kind kind, uint64_t height);
+void node_job_hand_over(struct node *n, struct node_job *job);
 
 /* job.c */
 void node_job_free(struct node_job *job);

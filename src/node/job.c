@@ -27,6 +27,7 @@ int node_job_run(struct node_job *job, struct err *err)
 		block = job_block(job);
 		return store_log(job->store, &block, err);
 	case NODE_JOB_FLUSH:
+	case NODE_JOB_EVIDENCE:
 		return OK; /* all of it comes after the sync */
 	}
 	UNREACHABLE();
@@ -96,6 +97,8 @@ int node_job_finish(struct node_job *job, struct err *err)
 		return finish_commit(job, err);
 	case NODE_JOB_FLUSH:
 		return finish_flush(job, err);
+	case NODE_JOB_EVIDENCE:
+		return store_evidence_write(job->store, job->evidence, job->evidence_count, err);
 	}
 	UNREACHABLE();
 }
@@ -105,6 +108,7 @@ void node_job_free(struct node_job *job)
 	/* A flush that was not written stays the store's: the tree may still ask for its nodes. */
 	exec_result_clear(&job->result);
 	buf_clear(&job->payload);
+	free(job->evidence);
 	node_head_unref(job->head);
 	free(job);
 }

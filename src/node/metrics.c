@@ -72,7 +72,12 @@ void node_metrics(const struct node *n, struct buf *out)
 	put(out, "consensus_messages_total", "counter", "Messages from peers.", m->messages_total);
 	put(out, "consensus_malformed_total", "counter", "Messages from peers that are none.", m->malformed_total);
 	put(out, "consensus_view_changes_total", "counter", "Views that this node gave up.", m->view_changes_total);
-	put(out, "consensus_evidence_total", "counter", "Contradictions of validators seen.", m->evidence_total);
+	put(out, "consensus_evidence_total", "counter", "Contradictions of validators that were proven.", m->evidence_total);
+	put(out, "consensus_evidence_kept", "gauge", "Of these, kept: see weft_evidence.", n->evidence.count);
+	put(out, "consensus_evidence_refused_total", "counter", "Evidence from peers that proved nothing.",
+	    m->evidence_refused_total);
+	put(out, "consensus_evidence_needless_total", "counter", "Evidence that was known, old, or one too many.",
+	    m->evidence_needless_total);
 	put(out, "consensus_records_total", "counter", "Records written before signing out.", m->records_total);
 	put(out, "store_log_bytes", "gauge", "Size of the consensus and commit logs.", store.log_size);
 	put(out, "store_tree_bytes", "gauge", "Memory of loaded trie nodes.", store.tree_memory);

@@ -22,8 +22,7 @@ static int sign_digest(void *ctx, struct signature *out, const struct hash *dige
 	return ecc_sign(n->config.ecc, out, digest, &n->config.validator_key, err);
 }
 
-static bool verify_digest(void *ctx, const struct signature *sig, const struct hash *digest,
-			  const struct addr *signer)
+bool node_verify(void *ctx, const struct signature *sig, const struct hash *digest, const struct addr *signer)
 {
 	const struct node *n = ctx;
 	struct addr found;
@@ -127,7 +126,7 @@ static int start_consensus(struct node *n, const struct store_tip *tip, struct e
 		.view_timeout_ms = g->params.view_timeout_ms,
 		.proposer = turn_of,
 		.sign = sign_digest,
-		.verify = verify_digest,
+		.verify = node_verify,
 		.is_block = is_block,
 		.ctx = n,
 	};
@@ -194,6 +193,12 @@ int node_new(struct node **out, const struct node_config *config, struct store *
 		node_free(n);
 		return code;
 	}
+	node_evidence_epoch(n, &(struct consensus_epoch){ .set = &config->genesis->validators });
+	code = node_evidence_load(n, err);
+	if (code != OK) {
+		node_free(n);
+		return code;
+	}
 	publish_first_head(n);
 	if (config->p2p)
 		code = node_peers_start(n, err);
@@ -222,6 +227,7 @@ void node_free(struct node *n)
 		buf_clear(&n->fetched[i].certificate);
 	}
 	node_peers_free(n);
+	node_evidence_clear(n);
 	map_clear(&n->in_flight);
 	map_clear(&n->recent[0]);
 	map_clear(&n->recent[1]);
@@ -251,6 +257,7 @@ void node_on_write_stall(struct node *n, bool is_stalled, const struct err *err)
 		LOG_ERROR(n->config.log, "store", "stalled", "msg=\"%s\"", err->message);
 	} else {
 		LOG_WARN(n->config.log, "store", "resumed", "height=%llu", (unsigned long long)n->written_height);
+		node_evidence_write(n);
 	}
 }
 

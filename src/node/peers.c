@@ -39,9 +39,9 @@ void node_peers_send_consensus(struct node *n, struct bytes message)
 	command(n, (struct p2p_event){ .kind = P2P_EVENT_SEND_CONSENSUS }, message);
 }
 
-void node_peers_send_evidence(struct node *n, struct bytes evidence)
+void node_peers_send_evidence(struct node *n, const struct addr *peer, struct bytes evidence)
 {
-	command(n, (struct p2p_event){ .kind = P2P_EVENT_SEND_EVIDENCE }, evidence);
+	command(n, (struct p2p_event){ .kind = P2P_EVENT_SEND_EVIDENCE, .peer = *peer }, evidence);
 }
 
 void node_peers_request(struct node *n, uint64_t from_height, uint32_t count)
@@ -295,7 +295,7 @@ static void on_deliver(struct node *n, const struct p2p_effect *effect)
 		on_status(n, m->status.height);
 		return;
 	case WIRE_EVIDENCE:
-		n->metrics.evidence_total++;
+		node_evidence_received(n, m->evidence, &effect->peer);
 		return;
 	case WIRE_CHECKPOINT:
 		return;
@@ -317,6 +317,7 @@ static void on_up(struct node *n, const struct p2p_effect *effect)
 		 (unsigned long long)effect->up.tip.height);
 	node_fetch(n, effect->up.tip.height);
 	share_pool(n, &effect->peer);
+	node_evidence_share(n, &effect->peer);
 }
 
 static void on_down(struct node *n, const struct p2p_effect *effect)

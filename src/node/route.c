@@ -16,8 +16,6 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "codec/hex.h"
-#include "codec/rlp.h"
 
 static void follow_with(struct node *n, struct consensus_event event)
 {
@@ -26,7 +24,7 @@ static void follow_with(struct node *n, struct consensus_event event)
 	n->follow[n->follow_count++] = event;
 }
 
-static struct node_job *job_new(struct node *n, enum node_job_kind kind, uint64_t height)
+struct node_job *node_job_new(struct node *n, enum node_job_kind kind, uint64_t height)
 {
 	struct node_job *job = xcalloc(1, sizeof(*job));
 
@@ -37,7 +35,7 @@ static struct node_job *job_new(struct node *n, enum node_job_kind kind, uint64_
 	return job;
 }
 
-static void hand_to_writer(struct node *n, struct node_job *job)
+void node_job_hand_over(struct node *n, struct node_job *job)
 {
 	n->job_count++;
 	n->io.write(n->io.ctx, job);
@@ -184,12 +182,12 @@ void node_route_deferred(struct node *n)
 
 static void on_persist(struct node *n, const struct consensus_effect *effect)
 {
-	struct node_job *job = job_new(n, NODE_JOB_RECORD, effect->height);
+	struct node_job *job = node_job_new(n, NODE_JOB_RECORD, effect->height);
 
 	buf_append_bytes(&job->payload, effect->persist.record);
 	job->record_number = effect->persist.number;
 	n->metrics.records_total++;
-	hand_to_writer(n, job);
+	node_job_hand_over(n, job);
 }
 
 /* --- the block is final --- */
@@ -209,7 +207,7 @@ static void update_pool(struct node *n, const struct state_diff *diff)
 void node_commit_candidate(struct node *n, struct bytes certificate)
 {
 	uint64_t height = n->candidate.block.header.height;
-	struct node_job *job = job_new(n, NODE_JOB_COMMIT, height);
+	struct node_job *job = node_job_new(n, NODE_JOB_COMMIT, height);
 
 	CHECK(n->has_candidate);
 	job->result = n->candidate;
@@ -223,13 +221,14 @@ void node_commit_candidate(struct node *n, struct bytes certificate)
 	job->parent = n->tip;
 	update_pool(n, &job->result.diff);
 	node_peers_tip(n);
+	node_evidence_age(n);
 
 	n->metrics.blocks_total++;
 	n->metrics.txs_total += job->result.block.tx_count;
 	n->metrics.gas_total += job->result.block.header.gas_used;
 	LOG_DEBUG(n->config.log, "node", "commit", "height=%llu txs=%zu", (unsigned long long)height,
 		  job->result.block.tx_count);
-	hand_to_writer(n, job);
+	node_job_hand_over(n, job);
 	node_route_flush(n, false); /* here the tree stands at the tip, without a candidate */
 }
 
@@ -269,6 +268,9 @@ void node_on_job(struct node *n, struct node_job *job)
 	case NODE_JOB_COMMIT:
 		on_committed(n, job);
 		break;
+	case NODE_JOB_EVIDENCE:
+		node_evidence_written(n);
+		break;
 	case NODE_JOB_FLUSH:
 		n->is_flushing = false;
 		n->metrics.flushes_total++;
@@ -298,13 +300,13 @@ void node_route_flush(struct node *n, bool now)
 	if (!now && height - n->flush_taken_height < LIMIT_FLUSH_BLOCK_COUNT &&
 	    state_tree_dirty_count(store_tree(n->store)) < NODE_FLUSH_NODE_COUNT)
 		return;
-	job = job_new(n, NODE_JOB_FLUSH, height);
+	job = node_job_new(n, NODE_JOB_FLUSH, height);
 	job->flush = store_flush_take(n->store, height);
 	if (n->consensus)
 		consensus_sign_record(n->consensus, &job->payload);
 	n->is_flushing = true;
 	n->flush_taken_height = height;
-	hand_to_writer(n, job);
+	node_job_hand_over(n, job);
 }
 
 /* --- effects --- */
@@ -359,23 +361,6 @@ static void on_trace(struct node *n, const struct consensus_effect *effect)
 	UNREACHABLE();
 }
 
-static void on_evidence(struct node *n, const struct consensus_effect *effect)
-{
-	struct buf evidence = { 0 };
-	size_t list = rlp_list_open(&evidence);
-	char text[HEX_ADDR_SIZE];
-
-	buf_append_bytes(&evidence, effect->evidence.first);
-	buf_append_bytes(&evidence, effect->evidence.second);
-	rlp_list_close(&evidence, list);
-	n->metrics.evidence_total++;
-	LOG_ERROR(n->config.log, "consensus", "evidence", "height=%llu view=%llu validator=%s",
-		  (unsigned long long)effect->height, (unsigned long long)effect->view,
-		  hex_data(text, addr_bytes(&effect->evidence.signer)));
-	node_peers_send_evidence(n, buf_bytes(&evidence));
-	buf_clear(&evidence);
-}
-
 static void on_effect(struct node *n, const struct consensus_effect *effect)
 {
 	switch (effect->kind) {
@@ -398,7 +383,7 @@ static void on_effect(struct node *n, const struct consensus_effect *effect)
 		n->io.wake_at(n->io.ctx, effect->at_ms);
 		return;
 	case CONSENSUS_EFFECT_EVIDENCE:
-		on_evidence(n, effect);
+		node_evidence_own(n, effect->evidence.first, effect->evidence.second);
 		return;
 	case CONSENSUS_EFFECT_BEHIND:
 		node_fetch(n, effect->peer.height);

@@ -153,6 +153,39 @@ struct rpc_consensus_status {
 	size_t member_count;
 };
 
+/* What proves that a validator signed two values at one position. */
+struct rpc_evidence {
+	struct addr validator;
+	size_t index;                /* in the set of that height */
+	uint64_t height, view;
+	const char *kind;            /* a static string */
+	struct hash validators_hash; /* signed along */
+	uint64_t seen_ms;            /* when this node learnt of it */
+	struct buf first, second;    /* the statements, RLP; owned */
+};
+
+struct rpc_evidence_list {
+	struct rpc_evidence *items;  /* owned; by rising height */
+	size_t count;
+};
+
+/* The newest block that more than f weight has signed as final. */
+struct rpc_checkpoint_signer {
+	size_t index;
+	struct addr address;
+	struct weight weight;
+	struct signature signature;
+};
+
+struct rpc_checkpoint {
+	bool is_there;
+	uint64_t height, epoch;
+	struct hash block_hash, validators_hash;
+	struct weight weight, total, faulty;
+	struct rpc_checkpoint_signer *signers; /* owned; by rising index */
+	size_t count;
+};
+
 struct rpc_pool_stats {
 	size_t pending_count, future_count, size;
 };
@@ -175,6 +208,9 @@ struct rpc_node_ops {
 		     uint64_t *height, struct rpc_account *account, struct rpc_proof *account_proof,
 		     struct u256 values[], struct rpc_proof slot_proofs[], struct err *err);
 	void (*consensus_status)(void *ctx, struct rpc_consensus_status *out);
+	/* `out` comes zeroed. */
+	void (*evidence)(void *ctx, struct rpc_evidence_list *out);
+	void (*checkpoint)(void *ctx, struct rpc_checkpoint *out);
 	/* Appends the node's metrics in Prometheus' text format. */
 	void (*metrics)(void *ctx, struct buf *out);
 	size_t (*peer_count)(void *ctx);

@@ -152,17 +152,6 @@ int call_get_commitments(struct rpc_item *i, struct jout *out, struct err *err)
 	return code;
 }
 
-/* r ‖ s ‖ recovery id: 65 bytes. */
-static void put_signature(struct jout *out, const struct signature *s)
-{
-	uint8_t joined[65];
-
-	memcpy(joined, s->r, 32);
-	memcpy(joined + 32, s->s, 32);
-	joined[64] = s->recovery_id;
-	form_key_data(out, "signature", bytes_of(joined, sizeof(joined)));
-}
-
 static void put_signers(struct jout *out, const struct certificate *c,
 			const struct validator_set *set)
 {
@@ -174,7 +163,7 @@ static void put_signers(struct jout *out, const struct certificate *c,
 			continue;
 		jout_object(out);
 		put_member(out, set, k);
-		put_signature(out, &c->signatures[at++]);
+		form_seal(out, &c->signatures[at++]);
 		jout_object_end(out);
 	}
 	jout_array_end(out);

@@ -73,4 +73,10 @@ int call_consensus_status(struct rpc_item *i, struct jout *out, struct err *err)
 int call_methods(struct rpc_item *i, struct jout *out, struct err *err);
 extern const struct rpc_errand errand_consensus_status;
 
+/* call_proof.c: what proves something to anyone */
+int call_evidence(struct rpc_item *i, struct jout *out, struct err *err);
+int call_get_checkpoint(struct rpc_item *i, struct jout *out, struct err *err);
+extern const struct rpc_errand errand_evidence;
+extern const struct rpc_errand errand_get_checkpoint;
+
 #endif

@@ -334,3 +334,13 @@ void form_commitments(struct jout *j, const struct commitments *c)
 	jout_object_end(j);
 	buf_clear(&raw);
 }
+
+void form_seal(struct jout *j, const struct signature *s)
+{
+	uint8_t joined[65];
+
+	memcpy(joined, s->r, 32);
+	memcpy(joined + 32, s->s, 32);
+	joined[64] = s->recovery_id;
+	form_key_data(j, "signature", bytes_of(joined, sizeof(joined)));
+}

@@ -54,6 +54,9 @@ void form_tx(struct jout *j, const struct tx *t, const struct form_place *place,
 /* A receipt with its logs. */
 void form_receipt(struct jout *j, const struct rpc_tx *t, const struct form_place *place);
 
+/* `signature`: r ‖ s ‖ recovery id, 65 bytes. */
+void form_seal(struct jout *j, const struct signature *s);
+
 void form_commitments(struct jout *j, const struct commitments *c);
 
 #endif

@@ -117,6 +117,14 @@ static const struct rpc_method methods[] = {
 	  "commitments or null" },
 	{ "weft_consensusStatus", "", call_consensus_status, &errand_consensus_status, 2,
 	  "What consensus is doing, and why it waits.", "object" },
+	{ "weft_evidence", "", call_evidence, &errand_evidence, 20,
+	  "Validators that signed two values at one position, newest first, with both signed statements: "
+	  "[kind, height, view, validator, signature, hash].",
+	  "array of objects" },
+	{ "weft_getCheckpoint", "", call_get_checkpoint, &errand_get_checkpoint, 5,
+	  "The newest block that more than a third of the weight has signed as final: enough for a device "
+	  "that knows the validators.",
+	  "object or null" },
 	{ "weft_methods", "", call_methods, NULL, 10, "This table.", "array of methods" },
 };
 

@@ -521,6 +521,36 @@ static void consensus_status(void *ctx, struct rpc_consensus_status *out)
 	out->members[0] = (struct rpc_consensus_member){ .address = f->sender, .weight = { 3 } };
 }
 
+static void evidence(void *ctx, struct rpc_evidence_list *out)
+{
+	struct fake *f = ctx;
+
+	out->count = 2;
+	out->items = xcalloc(2, sizeof(*out->items));
+	for (size_t k = 0; k < 2; k++) {
+		out->items[k] = (struct rpc_evidence){
+			.validator = f->sender, .index = 2, .height = k + 1, .view = 1, .kind = "prepare",
+			.validators_hash = f->info.validators->hash, .seen_ms = 1000,
+		};
+		buf_append(&out->items[k].first, "one", 3);
+		buf_append(&out->items[k].second, "two", 3);
+	}
+}
+
+static void checkpoint(void *ctx, struct rpc_checkpoint *out)
+{
+	struct fake *f = ctx;
+
+	if (f->is_broken)
+		return;
+	*out = (struct rpc_checkpoint){
+		.is_there = true, .height = f->height, .epoch = 3, .validators_hash = f->info.validators->hash,
+		.weight = { 2 }, .total = { 4 }, .faulty = { 1 }, .count = 1,
+	};
+	out->signers = xcalloc(1, sizeof(*out->signers));
+	out->signers[0] = (struct rpc_checkpoint_signer){ 1, f->sender, { 2 }, { .recovery_id = 1 } };
+}
+
 static void metrics(void *ctx, struct buf *out)
 {
 	buf_printf(out, "weftd_chain_height 3\n");
@@ -545,6 +575,7 @@ struct rpc_node_backend fake_node(struct fake *f)
 {
 	static const struct rpc_node_ops ops = {
 		submit, pool_get, pool_next_nonce, pool_stats, pool_each, prove, consensus_status,
+		evidence, checkpoint,
 		metrics, peer_count, head_age,
 	};
 

@@ -480,6 +480,13 @@ Test(rpc, tells_of_weft)
 		{ "weft_consensusStatus", NULL, "timeoutMsLeft", "\"0x4d2\"" },
 		{ "weft_consensusStatus", NULL, "validators",
 		  "[{\"address\":\"$S\",\"weight\":\"0x3\",\"voted\":false,\"lastSeenMs\":null}]" },
+		{ "weft_evidence", NULL, "0.height", "\"0x2\"" },
+		{ "weft_evidence", NULL, "1.validator", "\"$S\"" },
+		{ "weft_evidence", NULL, "1.kind", "\"prepare\"" },
+		{ "weft_evidence", NULL, "1.first", "\"0x6f6e65\"" },
+		{ "weft_evidence", NULL, "1.second", "\"0x74776f\"" },
+		{ "weft_getCheckpoint", NULL, "height", "\"0x3\"" },
+		{ "weft_getCheckpoint", NULL, "signers.0.weight", "\"0x2\"" },
 		{ "weft_methods", NULL, "1",
 		  "{\"name\":\"web3_sha3\",\"params\":\"data\",\"returns\":\"hash\","
 		  "\"doc\":\"Keccak-256 of the data.\",\"asksNode\":false,\"cost\":\"0x1\"}" });
