@@ -9,14 +9,18 @@
  * superseded waits in a queue, in the order of the superseding writes; it goes
  * as soon as the oldest snapshot stands at or above that write. Readers share a
  * lock, the writer takes it alone.
+ *
+ * The mark (kv_memory.h) is a snapshot as well, so that what stood there stays; a
+ * journal says which node each write since then has touched.
  */
-#include "store/kv_ops.h"
+#include "store/kv_memory.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/rand.h"
+#include "store/kv_ops.h"
 
 #define LEVEL_MAX 20
 
@@ -47,8 +51,16 @@ struct kv_snapshot {
 	struct kv_snapshot *newer, *older;
 };
 
+/* Write `seq` gave the node its version of that number. */
+struct touch {
+	struct node *node;
+	uint64_t seq;
+};
+
 struct memory_kv {
 	struct kv base;
+	const struct kv_memory_hooks *hooks; /* NULL: nobody keeps it */
+	void *ctx;
 	pthread_rwlock_t lock;
 	struct node *head; /* before the first key; LEVEL_MAX levels */
 	struct rng rng;
@@ -56,6 +68,9 @@ struct memory_kv {
 	struct kv_snapshot *oldest, *newest;
 	struct stale *stale; /* a ring */
 	size_t stale_first, stale_count, stale_capacity;
+	struct kv_snapshot *mark; /* NULL: none */
+	struct touch *journal;    /* since the mark, in order */
+	size_t journal_count, journal_capacity;
 };
 
 struct memory_batch {
@@ -74,6 +89,8 @@ struct memory_iter {
 	struct kv_snapshot *own; /* if the caller gave none */
 	uint64_t seq;
 	bool after; /* go on behind `key`, else at it */
+	int failed; /* OK, or what the keeper said */
+	struct err err;
 	struct buf key, value;
 };
 
@@ -135,11 +152,15 @@ struct kv *kv_open_memory(void)
 	return &m->base;
 }
 
-static void memory_close(struct kv *kv)
+static void memory_snapshot_free(struct kv *kv, struct kv_snapshot *s);
+
+void kv_memory_free(struct kv *kv)
 {
 	struct memory_kv *m = of(kv);
 	struct node *n, *next;
 
+	if (m->mark)
+		memory_snapshot_free(kv, m->mark);
 	for (n = m->head; n; n = next) {
 		next = n->next[0];
 		node_free(n);
@@ -147,7 +168,18 @@ static void memory_close(struct kv *kv)
 	CHECK(!m->oldest);
 	CHECK(pthread_rwlock_destroy(&m->lock) == 0);
 	free(m->stale);
+	free(m->journal);
 	free(m);
+}
+
+static void memory_close(struct kv *kv)
+{
+	struct memory_kv *m = of(kv);
+
+	if (m->hooks)
+		m->hooks->close(m->ctx);
+	else
+		kv_memory_free(kv);
 }
 
 /* The first node whose key is ≥ `key`; `before` (may be NULL) gets the last node
@@ -190,15 +222,18 @@ static int memory_get(struct kv *kv, const struct kv_snapshot *at, struct bytes 
 	struct memory_kv *m = of(kv);
 	const struct version *v = NULL;
 	struct node *n;
+	int code = OK;
 
 	lock_read(m);
 	n = seek(m, key, NULL);
 	if (has_key(n, key))
 		v = visible(n, at ? at->seq : m->seq);
-	if (v)
+	if (v && m->hooks)
+		code = m->hooks->get(m->ctx, key, v->seq, err);
+	if (v && code == OK)
 		buf_append(out, v->value, v->size);
 	unlock(m);
-	return v ? OK
+	return v ? code
 		 : ERR_SET(err, STORE_E_NOT_FOUND, "nothing stored under this key of column '%c'",
 			   key.data[0]);
 }
@@ -235,6 +270,15 @@ static void stale_push(struct memory_kv *m, struct node *n, uint64_t seq)
 	m->stale_count++;
 }
 
+static void journal_push(struct memory_kv *m, struct node *n)
+{
+	if (m->journal_count == m->journal_capacity) {
+		m->journal_capacity = MAX(m->journal_capacity * 2, (size_t)256);
+		m->journal = xrealloc(m->journal, m->journal_capacity * sizeof(m->journal[0]));
+	}
+	m->journal[m->journal_count++] = (struct touch){ n, m->seq };
+}
+
 static struct version *version_new(struct bytes value, bool deleted)
 {
 	struct version *v = xcalloc(1, sizeof(*v) + value.size);
@@ -267,16 +311,27 @@ static void apply(struct memory_kv *m, struct bytes key, struct bytes value, boo
 		v->older = n->newest->older;
 		queued = v->older != NULL;
 		free(n->newest);
+	} else if (m->mark) {
+		journal_push(m, n);
 	}
 	n->newest = v;
 	if (!queued && (v->older || deleted))
 		stale_push(m, n, m->seq);
 }
 
+static void unlink_node(struct memory_kv *m, struct node *n)
+{
+	struct node *before[LEVEL_MAX];
+
+	seek(m, bytes_of(n->key, n->key_size), before);
+	for (int level = 0; level < n->level_count; level++)
+		before[level]->next[level] = n->next[level];
+	node_free(n);
+}
+
 /* Drops of `n` what nobody at or above `seq` sees. */
 static void drop_below(struct memory_kv *m, struct node *n, uint64_t seq)
 {
-	struct node *before[LEVEL_MAX];
 	struct version *v = n->newest, *older;
 
 	while (v->seq > seq)
@@ -286,12 +341,8 @@ static void drop_below(struct memory_kv *m, struct node *n, uint64_t seq)
 		free(gone);
 	}
 	v->older = NULL;
-	if (!v->deleted || v != n->newest)
-		return;
-	seek(m, bytes_of(n->key, n->key_size), before);
-	for (int level = 0; level < n->level_count; level++)
-		before[level]->next[level] = n->next[level];
-	node_free(n);
+	if (v->deleted && v == n->newest)
+		unlink_node(m, n);
 }
 
 /* A node in the queue is alive: it goes only with its newest entry, the one whose
@@ -318,7 +369,12 @@ static int memory_write(struct kv *kv, const struct kv_batch *b, bool sync, stru
 	const uint8_t *at = batch->ops.data, *end;
 	struct op_header op;
 
-	(void)sync;
+	if (m->hooks) {
+		int code = m->hooks->write(m->ctx, err);
+
+		if (code != OK)
+			return code;
+	}
 	if (batch->ops.size == 0) /* then there is no memory to point into either */
 		return OK;
 	end = at + batch->ops.size;
@@ -335,12 +391,14 @@ static int memory_write(struct kv *kv, const struct kv_batch *b, bool sync, stru
 	}
 	collect(m);
 	unlock(m);
-	return OK;
+	return sync ? kv_sync(kv, err) : OK;
 }
 
 static int memory_sync(struct kv *kv, struct err *err)
 {
-	return OK;
+	struct memory_kv *m = of(kv);
+
+	return m->hooks ? m->hooks->sync(m->ctx, err) : OK;
 }
 
 static void memory_compact(struct kv *kv, struct bytes from, struct bytes to)
@@ -403,7 +461,10 @@ static bool memory_iter_next(struct kv_iter *base, struct bytes *key, struct byt
 		n = n->next[0];
 	while (n && !(v = visible(n, i->seq)))
 		n = n->next[0];
-	if (v) {
+	if (v && i->kv->hooks)
+		i->failed = i->kv->hooks->get(i->kv->ctx, bytes_of(n->key, n->key_size), v->seq,
+					      &i->err);
+	if (v && i->failed == OK) {
 		buf_reset(&i->key);
 		buf_append(&i->key, n->key, n->key_size);
 		buf_reset(&i->value);
@@ -413,12 +474,16 @@ static bool memory_iter_next(struct kv_iter *base, struct bytes *key, struct byt
 	unlock(i->kv);
 	*key = buf_bytes(&i->key);
 	*value = buf_bytes(&i->value);
-	return v != NULL;
+	return v != NULL && i->failed == OK;
 }
 
-static int memory_iter_error(const struct kv_iter *i, struct err *err)
+static int memory_iter_error(const struct kv_iter *base, struct err *err)
 {
-	return OK;
+	const struct memory_iter *i = (const struct memory_iter *)base;
+
+	if (i->failed != OK && err)
+		*err = i->err;
+	return i->failed;
 }
 
 static void memory_iter_free(struct kv_iter *base)
@@ -473,6 +538,65 @@ static void memory_batch_put(struct kv_batch *b, struct bytes key, struct bytes 
 static void memory_batch_delete(struct kv_batch *b, struct bytes key)
 {
 	batch_add(b, key, bytes_of(NULL, 0), true);
+}
+
+/* --- for one who keeps it --- */
+
+struct kv *kv_memory_new(const struct kv_memory_hooks *hooks, void *ctx)
+{
+	struct memory_kv *m = of(kv_open_memory());
+
+	m->hooks = hooks;
+	m->ctx = ctx;
+	return &m->base;
+}
+
+uint64_t kv_memory_seq(struct kv *kv)
+{
+	return of(kv)->seq;
+}
+
+void kv_memory_mark(struct kv *kv)
+{
+	struct memory_kv *m = of(kv);
+	struct kv_snapshot *before = m->mark;
+
+	m->mark = memory_snapshot_new(kv);
+	m->journal_count = 0;
+	if (before)
+		memory_snapshot_free(kv, before);
+}
+
+uint64_t kv_memory_marked(struct kv *kv)
+{
+	return of(kv)->mark->seq;
+}
+
+void kv_memory_roll_back(struct kv *kv, uint64_t seq)
+{
+	struct memory_kv *m = of(kv);
+
+	lock_write(m);
+	CHECK(m->mark && seq >= m->mark->seq && m->newest == m->mark && m->oldest == m->mark);
+	while (m->stale_count) {
+		size_t last = (m->stale_first + m->stale_count - 1) % m->stale_capacity;
+
+		if (m->stale[last].seq <= seq)
+			break;
+		m->stale_count--;
+	}
+	while (m->journal_count && m->journal[m->journal_count - 1].seq > seq) {
+		struct touch t = m->journal[--m->journal_count];
+		struct version *gone = t.node->newest;
+
+		CHECK(gone->seq == t.seq);
+		t.node->newest = gone->older;
+		free(gone);
+		if (!t.node->newest)
+			unlink_node(m, t.node);
+	}
+	m->seq = MIN(m->seq, seq);
+	unlock(m);
 }
 
 static const struct kv_ops memory_ops = {
