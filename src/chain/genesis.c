@@ -14,6 +14,9 @@
 
 const struct genesis_number genesis_numbers[GENESIS_NUMBER_COUNT] = {
 	{ "epochLength", offsetof(struct chain_params, epoch_length), 1, EPOCH_LENGTH_MAX },
+	{ "epochMs", offsetof(struct chain_params, epoch_ms), 0, 365 * DAY_MS },
+	{ "validatorCountMax", offsetof(struct chain_params, validator_count_max), 1,
+	  VALIDATOR_COUNT_MAX },
 	{ "minIntervalMs", offsetof(struct chain_params, min_interval_ms), 0, DAY_MS },
 	{ "heartbeatMs", offsetof(struct chain_params, heartbeat_ms), 1, DAY_MS },
 	{ "viewTimeoutMs", offsetof(struct chain_params, view_timeout_ms), 1, DAY_MS },
@@ -59,6 +62,8 @@ void genesis_default_params(struct chain_params *p, uint64_t chain_id)
 		.heartbeat_ms = HEARTBEAT_MS_DEFAULT,
 		.view_timeout_ms = VIEW_TIMEOUT_MS_DEFAULT,
 		.epoch_length = EPOCH_LENGTH_DEFAULT,
+		.epoch_ms = EPOCH_MS_DEFAULT,
+		.validator_count_max = VALIDATOR_COUNT_MAX_DEFAULT,
 		.block_size_max = BLOCK_SIZE_MAX,
 		.block_tx_count_max = BLOCK_TX_COUNT_MAX,
 	};
@@ -156,6 +161,8 @@ void genesis_params_hash(const struct genesis *g, struct hash *out)
 	rlp_put_u64(&b, p->heartbeat_ms);
 	rlp_put_u64(&b, p->view_timeout_ms);
 	rlp_put_u64(&b, p->epoch_length);
+	rlp_put_u64(&b, p->epoch_ms);
+	rlp_put_u64(&b, p->validator_count_max);
 	rlp_put_u64(&b, p->block_size_max);
 	rlp_put_u64(&b, p->block_tx_count_max);
 	rlp_list_close(&b, list);

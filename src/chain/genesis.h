@@ -7,7 +7,8 @@
  *     "alloc": { "f39f…": { "balance": "0x…", "nonce": "0x0", "code": "0x…", "storage": {…} } },
  *     "weft": {
  *       "validators": [ { "address": "0x…", "weight": 1 } ],
- *       "epochLength": 1000, "minIntervalMs": 100, "heartbeatMs": 30000, "viewTimeoutMs": 500,
+ *       "epochLength": 1000, "epochMs": 3600000, "validatorCountMax": 51,
+ *       "minIntervalMs": 100, "heartbeatMs": 30000, "viewTimeoutMs": 500,
  *       "baseFeeFloor": "0x…", "baseFeeRecipient": "0x…", "gasTargetPerSecond": "0x…",
  *       "rewardGwei": 5000000000, "rewardPeriodMs": 30000,
  *       "blockSizeMax": 8388608, "blockTxCountMax": 10000, "timeMs": 0

@@ -13,7 +13,7 @@ struct genesis_number {
 	uint64_t min, max;
 };
 
-#define GENESIS_NUMBER_COUNT 9
+#define GENESIS_NUMBER_COUNT 11
 extern const struct genesis_number genesis_numbers[GENESIS_NUMBER_COUNT];
 
 /* Frees what a struct bytes that owns its memory points to. */

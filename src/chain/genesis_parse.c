@@ -307,6 +307,9 @@ static void read_weft(struct reader *r, const struct jval *root, struct genesis 
 	}
 	read_wei(r, jval_get(weft, "baseFeeFloor"), "weft.baseFeeFloor", &p->base_fee_floor);
 	read_recipient(r, jval_get(weft, "baseFeeRecipient"), p);
+	if (g->validators.count > p->validator_count_max)
+		fail(r, "weft.validators are %zu, and weft.validatorCountMax is %llu", g->validators.count,
+		     (unsigned long long)p->validator_count_max);
 	if (p->heartbeat_ms < p->min_interval_ms)
 		fail(r, "weft.heartbeatMs (%llu) is below weft.minIntervalMs (%llu)",
 		     (unsigned long long)p->heartbeat_ms, (unsigned long long)p->min_interval_ms);

@@ -43,6 +43,7 @@ enum revision {
 
 /* Validators. */
 #define VALIDATOR_COUNT_MAX 128
+#define VALIDATOR_COUNT_MAX_DEFAULT 51   /* of a chain, unless its genesis says otherwise */
 #define VALIDATOR_WEIGHT_MAX (1ull << 40) /* one validator's; so any total fits 64 bits */
 
 /* Timing defaults, milliseconds of chain time. */
@@ -51,6 +52,7 @@ enum revision {
 #define VIEW_TIMEOUT_MS_DEFAULT 500
 #define EPOCH_LENGTH_DEFAULT 1000
 #define EPOCH_LENGTH_MAX 1000000         /* bounds the steps to a proposer */
+#define EPOCH_MS_DEFAULT (60 * 60 * 1000) /* an epoch ends after so long, however few its blocks */
 #define CONFIRMATION_INTERVAL_MS 1000    /* between the empty blocks after a non-empty one */
 #define CONFIRMATION_COUNT 5
 #define HISTORY_MS_DEFAULT 128000        /* how far back state can be asked for */
@@ -83,6 +85,8 @@ struct chain_params {
 	uint64_t heartbeat_ms;    /* an empty block at the latest after so long */
 	uint64_t view_timeout_ms; /* t0 */
 	uint64_t epoch_length;    /* blocks */
+	uint64_t epoch_ms;        /* chain time after which an epoch ends as well; 0: never */
+	uint64_t validator_count_max; /* ≤ VALIDATOR_COUNT_MAX */
 	uint64_t block_size_max;  /* ≤ BLOCK_SIZE_MAX */
 	uint64_t block_tx_count_max; /* ≤ BLOCK_TX_COUNT_MAX */
 };

@@ -43,6 +43,8 @@ static void put_params(struct jout *out, const struct chain_params *p)
 	form_key_quantity(out, "heartbeatMs", p->heartbeat_ms);
 	form_key_quantity(out, "viewTimeoutMs", p->view_timeout_ms);
 	form_key_quantity(out, "epochLength", p->epoch_length);
+	form_key_quantity(out, "epochMs", p->epoch_ms);
+	form_key_quantity(out, "validatorCountMax", p->validator_count_max);
 	jout_object_end(out);
 }
 
