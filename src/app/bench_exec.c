@@ -119,7 +119,7 @@ static void make_chain(struct chain *c)
 	genesis_clear(&g);
 	make_state(c);
 	c->exec = exec_new(&c->params, 3);
-	c->parent.genesis_ms = c->parent.commitments.time_ms = TIME_MS;
+	c->parent.genesis_ms = c->parent.commitments.time_ms = c->parent.epoch.start_ms = TIME_MS;
 	c->parent.header.timestamp = TIME_MS / 1000;
 	c->parent.header.base_fee = c->params.base_fee_floor;
 	c->txs = xmalloc(BLOCK_TX_COUNT_MAX * sizeof(c->txs[0]));

@@ -26,6 +26,23 @@ bool abi_read_addr(struct bytes input, size_t index, struct addr *out)
 	return true;
 }
 
+bool abi_read_word(struct bytes input, size_t index, struct u256 *out)
+{
+	if (input.size < ABI_SELECTOR_SIZE ||
+	    (input.size - ABI_SELECTOR_SIZE) / ABI_WORD_SIZE <= index)
+		return false;
+	*out = u256_from_be(bytes_of(input.data + ABI_SELECTOR_SIZE + index * ABI_WORD_SIZE,
+				     ABI_WORD_SIZE));
+	return true;
+}
+
+void abi_put_addr(struct buf *out, const struct addr *a)
+{
+	struct u256 word = u256_from_be(addr_bytes(a));
+
+	abi_put_word(out, &word);
+}
+
 void abi_put_word(struct buf *out, const struct u256 *v)
 {
 	u256_to_be32(buf_extend(out, ABI_WORD_SIZE), v);

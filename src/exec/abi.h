@@ -18,6 +18,10 @@ bool abi_selector(struct bytes input, uint32_t *out);
  * 12 bytes are not zero. */
 bool abi_read_addr(struct bytes input, size_t index, struct addr *out);
 
+/* Argument `index` as a number. */
+bool abi_read_word(struct bytes input, size_t index, struct u256 *out);
+
+void abi_put_addr(struct buf *out, const struct addr *a);
 void abi_put_word(struct buf *out, const struct u256 *v);
 void abi_put_u64(struct buf *out, uint64_t v);
 

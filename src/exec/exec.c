@@ -8,6 +8,7 @@
 #include "chain/fee.h"
 #include "codec/rlp.h"
 #include "exec/internal.h"
+#include "exec/validators_state.h"
 
 /* Gas that must be paid at least for a new account, and for a new slot, in a
  * block's overlay: bounds their numbers by the block's gas. */
@@ -15,7 +16,8 @@
 #define GAS_SLOT_MIN 1900ull
 /* Records that no transaction pays for: of system begin and end, and those that
  * rejected transactions were looked at with. */
-#define FREE_RECORD_COUNT (BLOCK_WITHDRAWAL_COUNT_MAX + 64 + 2 * EXEC_REJECT_MAX)
+#define FREE_RECORD_COUNT \
+	(BLOCK_WITHDRAWAL_COUNT_MAX + 4 * VALIDATOR_COUNT_MAX + 64 + 2 * EXEC_REJECT_MAX)
 /* However much gas a genesis gives to a block. */
 #define RECORD_COUNT_MAX (1ull << 30)
 
@@ -27,6 +29,7 @@ struct building {
 	struct exec *x;
 	const struct exec_parent *parent;
 	struct vm_block_context context;
+	struct epoch *next_epoch; /* if this block is its epoch's last */
 	struct block block;       /* its transactions are references of its own */
 	struct receipt *receipts;
 	size_t capacity;          /* of both */
@@ -48,7 +51,7 @@ struct exec *exec_new(const struct chain_params *params, uint64_t seed)
 
 	x->params = params;
 	x->overlay = overlay_new(limits, seed);
-	host_init(&x->host, x->overlay, seed);
+	host_init(&x->host, params, x->overlay, seed);
 	return x;
 }
 
@@ -73,11 +76,19 @@ void exec_result_clear(struct exec_result *r)
 	receipts_free(r->receipts, r->block.tx_count);
 	block_clear(&r->block);
 	state_diff_clear(&r->diff);
+	free(r->next_epoch);
 	*r = (struct exec_result){ 0 };
 }
 
-void exec_parent_advance(struct exec_parent *p, const struct block *b)
+void exec_set_gate(struct exec *x, exec_gate_fn gate, void *ctx)
 {
+	x->gate = gate;
+	x->gate_ctx = ctx;
+}
+
+void exec_parent_advance(struct exec_parent *p, const struct exec_result *r)
+{
+	const struct block *b = &r->block;
 	bool same_second = b->header.timestamp == p->header.timestamp;
 
 	mmr_append(&p->history, NULL, &p->hash);
@@ -86,6 +97,8 @@ void exec_parent_advance(struct exec_parent *p, const struct block *b)
 	p->header = b->header;
 	p->hash = b->hash;
 	p->commitments = b->commitments;
+	if (r->next_epoch)
+		p->epoch = *r->next_epoch;
 }
 
 struct wei exec_next_base_fee(const struct exec *x, const struct exec_parent *parent,
@@ -116,15 +129,38 @@ struct vm_block_context exec_next_context(const struct exec *x, const struct exe
 
 /* --- begin --- */
 
-static void fill_commitments(struct building *b, const struct exec_proposal *p, uint64_t time_ms)
+/* Whether this block is its epoch's last, and what follows: from the parent alone. */
+static int plan_epoch(struct building *b, const struct state_view *state, uint64_t time_ms,
+		      struct err *err)
 {
+	const struct epoch *present = &b->parent->epoch;
+	uint64_t height = b->parent->header.height + 1;
+	bool is_open = true;
+	int rc = OK;
+
+	if (!epoch_is_due(b->x->params, present, height, b->parent->commitments.time_ms))
+		return OK;
+	if (b->x->gate)
+		rc = b->x->gate(b->x->gate_ctx, b->parent, state, &is_open, err);
+	if (rc || !is_open)
+		return rc;
+	b->next_epoch = xmalloc(sizeof(*b->next_epoch));
+	b->next_epoch->number = present->number + 1;
+	b->next_epoch->first = height + 1;
+	b->next_epoch->start_ms = time_ms;
+	return exec_read_next_set(state, &b->next_epoch->set, err);
+}
+
+static void fill_commitments(struct building *b, uint64_t time_ms)
+{
+	const struct epoch *present = &b->parent->epoch;
 	struct commitments *c = &b->block.commitments;
 	struct mmr history = b->parent->history;
 
 	mmr_append(&history, NULL, &b->parent->hash);
 	c->time_ms = time_ms;
-	c->validators_hash = p->validators_hash;
-	c->next_validators_hash = p->next_validators_hash;
+	c->validators_hash = present->set.hash;
+	c->next_validators_hash = b->next_epoch ? b->next_epoch->set.hash : present->set.hash;
 	mmr_root(&history, &c->history_root);
 }
 
@@ -146,11 +182,15 @@ static void fill_withdrawals(struct building *b, const struct exec_proposal *p, 
 }
 
 /* All that is known before execution, transactionsRoot apart. */
-static void fill(struct building *b, const struct exec_proposal *p, uint64_t time_ms)
+static int fill(struct building *b, const struct exec_proposal *p, const struct state_view *state,
+		uint64_t time_ms, struct err *err)
 {
 	struct header *h = &b->block.header;
+	int rc = plan_epoch(b, state, time_ms, err);
 
-	fill_commitments(b, p, time_ms);
+	if (rc)
+		return rc;
+	fill_commitments(b, time_ms);
 	fill_withdrawals(b, p, time_ms);
 	b->context = exec_next_context(b->x, b->parent, time_ms / 1000, &p->coinbase);
 	h->parent_hash = b->parent->hash;
@@ -163,6 +203,7 @@ static void fill(struct building *b, const struct exec_proposal *p, uint64_t tim
 	h->parent_beacon_root = b->parent->header.extra_data;
 	commitments_hash(&b->block.commitments, &h->extra_data);
 	withdrawals_root(&h->withdrawals_root, b->block.withdrawals, b->block.withdrawal_count);
+	return OK;
 }
 
 /* Writes one slot of a system contract, if it is there. */
@@ -252,6 +293,8 @@ static int append(struct building *b, struct tx *t, struct err *err)
 
 static int system_end(struct building *b, struct err *err)
 {
+	int rc = OK;
+
 	for (size_t i = 0; i < b->block.withdrawal_count; i++) {
 		const struct withdrawal *w = &b->block.withdrawals[i];
 		struct wei amount;
@@ -260,8 +303,10 @@ static int system_end(struct building *b, struct err *err)
 		if (overlay_add_balance(b->x->overlay, &w->address, amount, err))
 			return exec_medium(err);
 	}
+	if (b->next_epoch)
+		rc = validators_begin_epoch(b->x->overlay, &b->parent->epoch, b->next_epoch, err);
 	overlay_settle(b->x->overlay);
-	return OK;
+	return rc;
 }
 
 /* Everything but the state root and the hash. */
@@ -290,7 +335,8 @@ static int seal(struct building *b, struct state_tree *tree, struct state_diff *
 
 static void give(struct building *b, struct state_diff *diff, struct exec_result *out)
 {
-	*out = (struct exec_result){ .block = b->block, .receipts = b->receipts, .diff = *diff };
+	*out = (struct exec_result){ .block = b->block, .receipts = b->receipts, .diff = *diff,
+				     .next_epoch = b->next_epoch };
 }
 
 static void abandon(struct building *b, struct state_diff *diff)
@@ -298,6 +344,7 @@ static void abandon(struct building *b, struct state_diff *diff)
 	receipts_free(b->receipts, b->block.tx_count);
 	block_clear(&b->block);
 	state_diff_clear(diff);
+	free(b->next_epoch);
 }
 
 /* --- proposing --- */
@@ -349,10 +396,10 @@ int exec_propose(struct exec *x, const struct exec_parent *parent, struct state_
 {
 	struct building b = { .x = x, .parent = parent };
 	struct state_diff diff = { 0 };
-	int rc;
+	int rc = fill(&b, proposal, &view, MAX(proposal->time_ms, parent->commitments.time_ms), err);
 
-	fill(&b, proposal, MAX(proposal->time_ms, parent->commitments.time_ms));
-	rc = begin(&b, view, err);
+	if (!rc)
+		rc = begin(&b, view, err);
 	if (!rc)
 		rc = take_all(&b, source, stop, stop_ctx, err);
 	if (!rc)
@@ -441,8 +488,9 @@ int exec_verify(struct exec *x, const struct exec_parent *parent, struct state_v
 
 	if (rc)
 		return rc;
-	fill(&b, expected, block->commitments.time_ms);
-	rc = execute_block(&b, view, block, &diff, err);
+	rc = fill(&b, expected, &view, block->commitments.time_ms, err);
+	if (!rc)
+		rc = execute_block(&b, view, block, &diff, err);
 	if (!rc)
 		rc = seal(&b, tree, &diff, err);
 	if (!rc) {

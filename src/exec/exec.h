@@ -16,7 +16,9 @@
  * written to the slots where their contracts keep them, if the state has code at
  * these contracts' addresses; that is all that the EIPs' system calls would do.
  * (Blocks of one second share a slot of EIP-4788's ring: the last one stands.)
- * System end: the proposer's reward as an EIP-4895 withdrawal, if it is not 0.
+ * System end: the proposer's reward as an EIP-4895 withdrawal, if it is not 0; and if
+ * the block is its epoch's last, the next set of validators becomes the present one
+ * (epoch.h).
  *
  * Until the EVM lands, a transaction that creates a contract, or calls an account
  * with code or a precompile, is EXEC_E_NO_VM: no block may hold one.
@@ -28,6 +30,7 @@
 #include "chain/receipt.h"
 #include "chain/validators.h"
 #include "crypto/mmr.h"
+#include "exec/epoch.h"
 #include "state/overlay.h"
 #include "state/tree.h"
 
@@ -54,10 +57,8 @@ struct exec_parent {
 	uint64_t second_gas;         /* gas of all blocks of its second, itself included */
 	uint64_t withdrawal_index;   /* of the next withdrawal */
 	uint64_t genesis_ms;
+	struct epoch epoch;          /* of the block that follows: exec_read_epoch() */
 };
-
-/* The parent of the next block, after `b` was made on `p`. */
-void exec_parent_advance(struct exec_parent *p, const struct block *b);
 
 struct exec;
 
@@ -71,8 +72,19 @@ struct exec_result {
 	struct block block;          /* complete: roots, hash, commitments, withdrawals */
 	struct receipt *receipts;    /* block.tx_count of them */
 	struct state_diff diff;      /* applied to the tree; storage roots filled in */
+	struct epoch *next_epoch;    /* begins with the block after; NULL: the epoch goes on */
 };
 void exec_result_clear(struct exec_result *r);
+
+/* The parent of the next block, after the one of `r` was made on `p`. */
+void exec_parent_advance(struct exec_parent *p, const struct exec_result *r);
+
+/* A condition that an epoch's end waits for, however long it is due: a pure function of
+ * the parent and its state, on which all nodes agree. Without one the gate is open.
+ * Not OK, and the block is not executed: EXEC_E_MEDIUM. */
+typedef int (*exec_gate_fn)(void *ctx, const struct exec_parent *parent,
+			    const struct state_view *state, bool *is_open, struct err *err);
+void exec_set_gate(struct exec *x, exec_gate_fn gate, void *ctx);
 
 /* Where a proposer's transactions come from. `next` gives the best one that is
  * left (borrowed until the next call), NULL at the end. `reject` says that the
@@ -88,8 +100,7 @@ struct exec_source {
 struct exec_proposal {
 	uint64_t time_ms;            /* at least the parent's; exec_verify() has the block's */
 	struct addr coinbase;        /* the proposer, */
-	uint64_t validator_index;    /* and its index in the validator set */
-	struct hash validators_hash, next_validators_hash;
+	uint64_t validator_index;    /* and its index in the parent's epoch */
 };
 
 /* When to stop adding transactions before the block is full: called between

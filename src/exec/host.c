@@ -329,12 +329,13 @@ static bool move_value(struct host *h, const struct addr *from, const struct add
 static bool run_code(struct host *h, const struct vm_message *m, struct vm_result *out)
 {
 	const struct native_contract *native = native_find(&m->code_address);
-	struct native_call call = { .host = &h->table, .message = m, .result = out };
+	struct native_call call = { .host = &h->table, .params = h->params, .message = m,
+				    .result = out };
 
 	if (!native)
 		return true;
 	if (!native->call(&call))
-		return false;
+		return fail_medium(h);
 	if (out->status == VM_FAILURE)
 		out->gas_left = 0;
 	return true;
@@ -407,9 +408,10 @@ static bool do_self_destruct(void *ctx, const struct addr *address, const struct
 
 /* --- life --- */
 
-void host_init(struct host *h, struct overlay *overlay, uint64_t seed)
+void host_init(struct host *h, const struct chain_params *params, struct overlay *overlay,
+	       uint64_t seed)
 {
-	*h = (struct host){ .overlay = overlay };
+	*h = (struct host){ .params = params, .overlay = overlay };
 	h->table = (struct vm_host){
 		.ctx = h,
 		.account = do_account,

@@ -26,6 +26,7 @@ struct host_undo;
 
 struct host {
 	struct vm_host table;          /* what code gets; its ctx is this host */
+	const struct chain_params *params;
 	struct overlay *overlay;
 	struct map warm_accounts;      /* struct addr -> nothing */
 	struct map warm_slots;         /* address and slot -> nothing */
@@ -39,7 +40,9 @@ struct host {
 	struct err failure_err;
 };
 
-void host_init(struct host *h, struct overlay *overlay, uint64_t seed);
+/* `params` and `overlay` are borrowed. */
+void host_init(struct host *h, const struct chain_params *params, struct overlay *overlay,
+	       uint64_t seed);
 void host_clear(struct host *h);
 
 /* Starts a transaction of `origin` in `block` (borrowed while it runs). What

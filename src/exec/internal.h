@@ -7,6 +7,7 @@
  *   call.c          calls that change nothing, estimates, admission
  *   host.c          the VM's table over the overlay
  *   native*.c       system contracts
+ *   validators_state.c  the validator sets in state
  */
 #ifndef WEFT_EXEC_INTERNAL_H
 #define WEFT_EXEC_INTERNAL_H
@@ -17,6 +18,8 @@ struct exec {
 	const struct chain_params *params;
 	struct overlay *overlay;
 	struct host host;
+	exec_gate_fn gate; /* NULL: open */
+	void *gate_ctx;
 };
 
 /* Executes `t` (sender known) in `block`, of whose gas `gas_left` is left. On OK

@@ -9,7 +9,7 @@
 #define SUPPLY_LIMIT ((struct wei){ { { 0, 0, 0, 1ull << 63 } } })
 
 /* Slots that one contract may have in genesis. */
-#define NATIVE_GENESIS_SLOT_MAX (2 * VALIDATOR_COUNT_MAX + 2)
+#define NATIVE_GENESIS_SLOT_MAX (4 * VALIDATOR_COUNT_MAX + 16)
 
 static const struct native_contract contracts[] = {
 	{

@@ -159,7 +159,7 @@ static const char *status_reason(const struct node *n, const struct consensus_st
 static void status_members(const struct node *n, const struct consensus_status *status,
 			   struct rpc_consensus_status *out)
 {
-	const struct validator_set *set = &n->config.genesis->validators;
+	const struct validator_set *set = &n->tip.epoch.set;
 
 	out->members = xcalloc(set->count, sizeof(out->members[0]));
 	out->member_count = set->count;

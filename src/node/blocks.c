@@ -105,8 +105,7 @@ static const struct node_executed *find_executed(const struct node *n, const str
 static bool expected_of(const struct node *n, const struct block *b, const struct addr *coinbase,
 			struct exec_proposal *out)
 {
-	const struct validator_set *set = &n->config.genesis->validators;
-	int index = validator_set_find(set, &b->header.coinbase);
+	int index = validator_set_find(&n->tip.epoch.set, &b->header.coinbase);
 
 	if (index < 0 || (!addr_is_zero(coinbase) && !addr_equal(coinbase, &b->header.coinbase)))
 		return false;
@@ -114,8 +113,6 @@ static bool expected_of(const struct node *n, const struct block *b, const struc
 		.time_ms = b->commitments.time_ms,
 		.coinbase = b->header.coinbase,
 		.validator_index = (uint64_t)index,
-		.validators_hash = set->hash,
-		.next_validators_hash = set->hash,
 	};
 	return true;
 }
@@ -247,6 +244,7 @@ static void find_senders(struct node *n)
 static void answer_executed(struct node *n, const struct hash *hash, bool is_valid)
 {
 	struct consensus_event event = { .kind = CONSENSUS_EVENT_EXECUTED, .now_ms = n->io.now_ms(n->io.ctx) };
+	const struct epoch *next = is_valid ? n->candidate.next_epoch : NULL;
 
 	event.executed.hash = *hash;
 	event.executed.is_valid = is_valid;
@@ -254,7 +252,7 @@ static void answer_executed(struct node *n, const struct hash *hash, bool is_val
 		event.executed.time_ms = n->candidate.block.commitments.time_ms;
 		event.executed.has_txs = n->candidate.block.tx_count > 0;
 	}
-	node_route(n, &event);
+	node_route_block(n, &event, next);
 }
 
 static void refuse_proposed(struct node *n, const struct hash *hash, const struct err *err)
@@ -290,7 +288,7 @@ void node_execute_proposed(struct node *n, const struct consensus_effect *effect
 	if (code == OK && !hash_equal(&n->pending.block.hash, &asked->hash))
 		code = ERR_SET(&err, EXEC_E_BLOCK, "the block's hash is another");
 	if (code == OK && !effect->execute.is_reproposal) {
-		n->pending.coinbase = node_proposer(n, effect->height, effect->view);
+		n->pending.coinbase = node_proposer(n, effect->view);
 		/* The parent's time is as early as a block can be: clocks that were set back
 		 * must not hold the chain up. */
 		if (n->pending.block.commitments.time_ms > MAX(latest_ms, n->tip.commitments.time_ms))
@@ -372,21 +370,20 @@ void node_on_fetched(struct node *n, const struct wire_blocks *blocks, const str
 	node_fetch_continue(n);
 }
 
-/* The block and its certificate, checked against the set, before anything is executed. */
-static int check_fetched(struct node *n, const struct node_fetched *f, struct block *block, struct err *err)
+/* The certificate of the block above the tip, checked before anything is executed: against
+ * the set of its height, which the tip's state gave. */
+static int check_fetched(struct node *n, const struct node_fetched *f, const struct block *block,
+			 struct err *err)
 {
-	const struct validator_set *set = &n->config.genesis->validators;
 	struct certificate certificate;
-	int code = block_decode_sealed(block, buf_bytes(&f->sealed), err);
+	int code = certificate_decode(&certificate, buf_bytes(&f->certificate), err);
 
-	if (code == OK)
-		code = certificate_decode(&certificate, buf_bytes(&f->certificate), err);
 	if (code == OK && (certificate.height != block->header.height ||
 			   !hash_equal(&certificate.block_hash, &block->hash)))
 		code = ERR_SET(err, CHAIN_E_CERTIFICATE, "the certificate is another block's");
 	if (code == OK)
-		code = certificate_check(&certificate, DOMAIN_COMMIT, n->config.genesis->params.chain_id, set,
-					 n->config.ecc, err);
+		code = certificate_check(&certificate, DOMAIN_COMMIT, n->config.genesis->params.chain_id,
+					 &n->tip.epoch.set, n->config.ecc, err);
 	return code;
 }
 
@@ -405,6 +402,7 @@ void node_fetch_continue(struct node *n)
 	struct node_fetched *f;
 	struct block block = { 0 };
 	struct err err = { 0 };
+	int code;
 
 	if (n->is_stopped || n->is_winding_down || n->pending.kind == NODE_PENDING_FETCHED)
 		return;
@@ -415,15 +413,22 @@ void node_fetch_continue(struct node *n)
 		return;
 	}
 	f = first_fetched(n);
-	if (check_fetched(n, f, &block, &err) != OK) {
-		block_clear(&block);
-		refuse_fetched(n, &err);
-		return;
-	}
-	if (block.header.height != n->tip.header.height + 1) {
+	code = block_decode_sealed(&block, buf_bytes(&f->sealed), &err);
+	if (code == OK && block.header.height <= n->tip.header.height) {
 		block_clear(&block); /* agreed on here meanwhile */
 		drop_first_fetched(n);
 		node_fetch_continue(n);
+		return;
+	}
+	if (code == OK && block.header.height != n->tip.header.height + 1)
+		code = ERR_SET(&err, EXEC_E_BLOCK, "block %llu is fetched, and %llu is next",
+			       (unsigned long long)block.header.height,
+			       (unsigned long long)n->tip.header.height + 1);
+	if (code == OK)
+		code = check_fetched(n, f, &block, &err);
+	if (code != OK) {
+		block_clear(&block);
+		refuse_fetched(n, &err);
 		return;
 	}
 	node_pending_clear(n);
@@ -439,6 +444,7 @@ static void commit_fetched(struct node *n, bool are_valid)
 {
 	const struct addr anyone = { 0 };
 	struct consensus_event event = { .kind = CONSENSUS_EVENT_COMMITTED };
+	uint64_t epoch = n->tip.epoch.number;
 	struct buf certificate = n->pending.certificate;
 	struct err err = { 0 };
 	int code = ERR_SET(&err, EXEC_E_BLOCK, "a transaction's signature recovers nobody");
@@ -472,7 +478,7 @@ static void commit_fetched(struct node *n, bool are_valid)
 	node_commit_candidate(n, buf_bytes(&certificate));
 	buf_clear(&certificate);
 	n->metrics.fetched_total++;
-	node_route(n, &event);
+	node_route_block(n, &event, n->tip.epoch.number != epoch ? &n->tip.epoch : NULL);
 	node_route_work(n);
 	node_fetch_continue(n);
 }

@@ -168,6 +168,15 @@ struct node_command {
 /* Blocks asked for at a time. */
 #define NODE_FETCH_COUNT 64
 
+/* An event for consensus that waits until the step before it is over. */
+struct node_follow {
+	struct consensus_event event;
+	struct epoch *next;          /* what event.next says, owned; or NULL */
+};
+
+/* So many blocks into an epoch, what members of the one before send is still taken. */
+#define NODE_EPOCH_OVERLAP 16
+
 struct node_metrics {
 	uint64_t recovered_total, executed_total, invalid_total, fetched_total;
 	uint64_t evidence_total, evidence_needless_total, evidence_refused_total;
@@ -185,8 +194,15 @@ struct node {
 	struct exec *exec;
 	struct consensus *consensus;
 
+	struct addr self;            /* of the validator's key; zero for an observer */
+
 	/* The newest block that consensus committed; the writer may lag behind. */
 	struct exec_parent tip;
+	/* Beside the present set, whose messages peers may still, or already, send: the set
+	 * before, up to some blocks into an epoch, and the next as far as it is voted. */
+	bool has_past_set;
+	struct validator_set past_set, next_set;
+	bool are_validators_due;     /* p2p must be told of the sets */
 	uint64_t written_height;
 	size_t job_count;            /* with the writer */
 	size_t batch_count;          /* with the workers */
@@ -235,7 +251,7 @@ struct node {
 	size_t *gossip_sizes;
 	size_t gossip_count, gossip_capacity;
 
-	struct consensus_event follow[NODE_FOLLOW_MAX];
+	struct node_follow follow[NODE_FOLLOW_MAX];
 	size_t follow_count;
 	bool is_routing;
 
@@ -246,6 +262,8 @@ struct node {
 
 /* route.c: gives `event` to consensus and does what follows, until nothing does. */
 void node_route(struct node *n, const struct consensus_event *event);
+/* route.c: the same; the epoch `next` (copied; NULL: none) begins after the event's block. */
+void node_route_block(struct node *n, const struct consensus_event *event, const struct epoch *next);
 
 /* route.c: tells consensus whether something waits that a block could take. */
 void node_route_work(struct node *n);
@@ -277,8 +295,19 @@ void node_on_fetched(struct node *n, const struct wire_blocks *blocks, const str
 void node_on_not_fetched(struct node *n);
 void node_fetch_continue(struct node *n);
 
-/* node.c: whose turn (height, view) is. */
-struct addr node_proposer(const struct node *n, uint64_t height, uint64_t view);
+/* node.c: whose turn it is in `view` of the height above the tip. */
+struct addr node_proposer(const struct node *n, uint64_t view);
+
+/* epochs.c: the sets at the tip, from state. */
+int node_epoch_start(struct node *n, struct err *err);
+/* epochs.c: the tip moves on to the block of `r`, whose changes store_state() shows. */
+void node_epoch_advance(struct node *n, const struct exec_result *r);
+/* epochs.c: this node is a validator of the height above the tip. */
+bool node_is_member(const struct node *n);
+/* epochs.c: as consensus takes it; borrows the set. */
+struct consensus_epoch node_consensus_epoch(const struct epoch *e);
+/* epochs.c: everyone whom p2p is to take for a validator; at most VALIDATOR_COUNT_MAX. */
+size_t node_epoch_peers(const struct node *n, struct addr out[VALIDATOR_COUNT_MAX]);
 
 /* route.c: the candidate is final with this certificate. */
 void node_commit_candidate(struct node *n, struct bytes certificate);
@@ -292,6 +321,8 @@ void node_peers_send_evidence(struct node *n, const struct addr *peer, struct by
 void node_peers_request(struct node *n, uint64_t from_height, uint32_t count);
 void node_peers_offence(struct node *n, const struct addr *peer, enum p2p_offence offence);
 void node_peers_tip(struct node *n);
+/* p2p learns who the validators are: at once, or when its step is over. */
+void node_peers_validators(struct node *n);
 void node_gossip(struct node *n, const struct tx *t);
 
 /* answers.c: into the pool, from RPC or from a peer. */

@@ -13,6 +13,7 @@ static struct store_block job_block(const struct node_job *job)
 		.receipts = job->result.receipts,
 		.certificate = buf_bytes(&job->payload),
 		.diff = &job->result.diff,
+		.epoch = job->result.next_epoch,
 	};
 }
 

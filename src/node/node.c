@@ -6,15 +6,6 @@
 #include "base/check.h"
 #include "codec/hex.h"
 
-static size_t turn_of(void *ctx, const struct consensus_epoch *present, uint64_t height, uint64_t view)
-{
-	const struct node *n = ctx;
-	uint64_t epoch = n->config.genesis->params.epoch_length;
-
-	(void)present;
-	return validator_set_proposer(&n->config.genesis->validators, height / epoch * epoch, height, view);
-}
-
 static int sign_digest(void *ctx, struct signature *out, const struct hash *digest, struct err *err)
 {
 	const struct node *n = ctx;
@@ -52,27 +43,29 @@ static bool is_block(void *ctx, struct bytes sealed, const struct hash *hash)
 	return is_same;
 }
 
-struct addr node_proposer(const struct node *n, uint64_t height, uint64_t view)
+struct addr node_proposer(const struct node *n, uint64_t view)
 {
-	size_t index = turn_of((void *)(uintptr_t)n, NULL, height, view);
+	const struct epoch *epoch = &n->tip.epoch;
+	struct consensus_status status;
+	size_t index;
 
-	return n->config.genesis->validators.members[index].address;
+	consensus_get_status(n->consensus, &status);
+	index = status.view == view ? status.proposer
+				    : validator_set_proposer(&epoch->set, epoch->first,
+							     n->tip.header.height + 1, view);
+	return epoch->set.members[index].address;
 }
 
 struct exec_proposal node_proposal(const struct node *n)
 {
-	const struct validator_set *set = &n->config.genesis->validators;
-	struct exec_proposal proposal = {
-		.time_ms = n->io.now_ms(n->io.ctx),
-		.validators_hash = set->hash,
-		.next_validators_hash = set->hash, /* the set is the genesis set for ever */
-	};
 	struct consensus_status status;
 
 	consensus_get_status(n->consensus, &status);
-	proposal.validator_index = turn_of((void *)(uintptr_t)n, NULL, status.height, status.view);
-	proposal.coinbase = set->members[proposal.validator_index].address;
-	return proposal;
+	return (struct exec_proposal){
+		.time_ms = n->io.now_ms(n->io.ctx),
+		.validator_index = status.proposer,
+		.coinbase = n->tip.epoch.set.members[status.proposer].address,
+	};
 }
 
 /* What the last blocks were like, for the empty ones that must follow a full one. */
@@ -114,38 +107,44 @@ static int restore_record(void *ctx, uint8_t kind, struct bytes payload, struct 
 	return consensus_restore(n->consensus, payload, &n->bound_sealed, err);
 }
 
+static int find_self(struct node *n, struct err *err)
+{
+	struct public_key key;
+	int code;
+
+	if (!n->config.is_validator)
+		return OK;
+	code = ecc_public_key(n->config.ecc, &key, &n->config.validator_key, err);
+	if (code == OK)
+		ecc_address(&n->self, &key);
+	return code;
+}
+
 static int start_consensus(struct node *n, const struct store_tip *tip, struct err *err)
 {
 	const struct genesis *g = n->config.genesis;
 	struct consensus_tip at = consensus_tip_of(n, tip);
 	struct consensus_config config = {
 		.chain_id = g->params.chain_id,
-		.epoch = { .set = &g->validators },
+		.self = n->self,
+		.epoch = node_consensus_epoch(&n->tip.epoch),
 		.min_interval_ms = g->params.min_interval_ms,
 		.heartbeat_ms = g->params.heartbeat_ms,
 		.view_timeout_ms = g->params.view_timeout_ms,
-		.proposer = turn_of,
 		.sign = sign_digest,
 		.verify = node_verify,
 		.is_block = is_block,
 		.ctx = n,
 	};
-	struct public_key key;
 	char text[HEX_ADDR_SIZE];
-	int index, code;
+	int code = consensus_new(&n->consensus, &config, &at, err);
 
-	code = ecc_public_key(n->config.ecc, &key, &n->config.validator_key, err);
 	if (code != OK)
 		return code;
-	ecc_address(&config.self, &key);
-	index = validator_set_find(&g->validators, &config.self);
-	if (index < 0)
-		return ERR_SET(err, NODE_E_VALIDATOR, "%s is not a validator of this chain: start with the "
-			       "key of one that the genesis names, or without --validator as an observer",
-			       hex_data(text, addr_bytes(&config.self)));
-	code = consensus_new(&n->consensus, &config, &at, err);
-	if (code != OK)
-		return code;
+	if (!node_is_member(n))
+		LOG_WARN(n->config.log, "node", "waiting", "validator=%s epoch=%llu msg=\"not a validator of this "
+			 "epoch: follows the chain, and signs as soon as the validators have voted it in\"",
+			 hex_data(text, addr_bytes(&n->self)), (unsigned long long)n->tip.epoch.number);
 	return store_consensus_replay(n->store, restore_record, n, err);
 }
 
@@ -161,7 +160,7 @@ int node_new(struct node **out, const struct node_config *config, struct store *
 {
 	struct node *n = xcalloc(1, sizeof(*n));
 	struct store_tip tip;
-	int code = OK;
+	int code;
 
 	n->config = *config;
 	n->io = *io;
@@ -185,15 +184,17 @@ int node_new(struct node **out, const struct node_config *config, struct store *
 	n->pool = txpool_new(config->pool, config->seed);
 	n->exec = exec_new(&config->genesis->params, config->seed);
 	txpool_set_base_fee(n->pool, exec_next_base_fee(n->exec, &n->tip, io->now_ms(io->ctx)));
-	if (config->is_validator)
+	code = find_self(n, err);
+	if (code == OK)
+		code = node_epoch_start(n, err);
+	if (code == OK && config->is_validator)
 		code = start_consensus(n, &tip, err);
-	else
+	else if (code == OK)
 		LOG_WARN(config->log, "node", "observing", "msg=\"this node is no validator and makes no blocks\"");
 	if (code != OK) {
 		node_free(n);
 		return code;
 	}
-	node_evidence_epoch(n, &(struct consensus_epoch){ .set = &config->genesis->validators });
 	code = node_evidence_load(n, err);
 	if (code != OK) {
 		node_free(n);
@@ -226,6 +227,8 @@ void node_free(struct node *n)
 		buf_clear(&n->fetched[i].sealed);
 		buf_clear(&n->fetched[i].certificate);
 	}
+	for (size_t i = 0; i < n->follow_count; i++)
+		free(n->follow[i].next);
 	node_peers_free(n);
 	node_evidence_clear(n);
 	map_clear(&n->in_flight);

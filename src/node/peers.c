@@ -68,6 +68,15 @@ void node_peers_tip(struct node *n)
 	command(n, event, (struct bytes){ 0 });
 }
 
+void node_peers_validators(struct node *n)
+{
+	if (!n->p2p)
+		return;
+	n->are_validators_due = true; /* unlike a command, never dropped */
+	if (!n->is_stepping)
+		run_commands(n);
+}
+
 /* --- gossip, gathered over a turn --- */
 
 static void send_gossip_to(struct node *n, const struct addr *peer)
@@ -261,7 +270,7 @@ static void on_status(struct node *n, uint64_t height)
 {
 	if (height <= n->tip.header.height)
 		return;
-	if (!n->consensus || height > n->tip.header.height + 1) {
+	if (!node_is_member(n) || height > n->tip.header.height + 1) {
 		node_fetch(n, height);
 		return;
 	}
@@ -440,13 +449,30 @@ static void run_command(struct node *n, struct node_command *c)
 		step(n, &c->event);
 }
 
+static void set_validators(struct node *n)
+{
+	struct p2p_event event = { .kind = P2P_EVENT_SET_VALIDATORS };
+	struct addr validators[VALIDATOR_COUNT_MAX];
+
+	n->are_validators_due = false;
+	event.validators.items = validators;
+	event.validators.count = node_epoch_peers(n, validators);
+	step(n, &event);
+}
+
 /* What waits, in order; a command may lead to further ones. */
 static void run_commands(struct node *n)
 {
 	CHECK(!n->is_stepping);
 	n->is_stepping = true;
-	while (n->command_count > 0) {
-		struct node_command c = n->commands[0];
+	while (n->command_count > 0 || n->are_validators_due) {
+		struct node_command c;
+
+		if (n->are_validators_due)
+			set_validators(n);
+		if (n->command_count == 0)
+			continue;
+		c = n->commands[0];
 
 		n->command_count--;
 		memmove(n->commands, n->commands + 1, n->command_count * sizeof(n->commands[0]));
@@ -480,18 +506,11 @@ void node_on_peer_tick(struct node *n)
 
 int node_peers_start(struct node *n, struct err *err)
 {
-	const struct validator_set *set = &n->config.genesis->validators;
-	struct p2p_event event = { .kind = P2P_EVENT_SET_VALIDATORS };
-	struct addr validators[VALIDATOR_COUNT_MAX];
 	int code = p2p_new(&n->p2p, n->config.p2p, err);
 
 	if (code != OK)
 		return code;
-	for (size_t i = 0; i < set->count; i++)
-		validators[i] = set->members[i].address;
-	event.validators.items = validators;
-	event.validators.count = set->count;
-	node_on_peer(n, &event);
+	node_peers_validators(n);
 	node_peers_tip(n);
 	return OK;
 }

@@ -17,11 +17,18 @@
 
 #include "base/check.h"
 
-static void follow_with(struct node *n, struct consensus_event event)
+static void follow_with(struct node *n, const struct consensus_event *event, const struct epoch *next)
 {
+	struct node_follow *f = &n->follow[n->follow_count];
+
 	CHECK(n->follow_count < NODE_FOLLOW_MAX);
-	event.now_ms = n->io.now_ms(n->io.ctx);
-	n->follow[n->follow_count++] = event;
+	n->follow_count++;
+	*f = (struct node_follow){ .event = *event };
+	if (!next)
+		return;
+	/* A copy: until its turn comes, the tip may have moved on. */
+	f->next = xmalloc(sizeof(*f->next));
+	*f->next = *next;
 }
 
 struct node_job *node_job_new(struct node *n, enum node_job_kind kind, uint64_t height)
@@ -166,7 +173,8 @@ static void on_propose(struct node *n)
 		.has_txs = n->candidate.block.tx_count > 0,
 		.sealed = buf_bytes(&n->candidate_sealed),
 	};
-	follow_with(n, proposed);
+	proposed.now_ms = n->io.now_ms(n->io.ctx);
+	follow_with(n, &proposed, n->candidate.next_epoch);
 }
 
 void node_route_deferred(struct node *n)
@@ -217,7 +225,7 @@ void node_commit_candidate(struct node *n, struct bytes certificate)
 	buf_append_bytes(&job->payload, certificate);
 
 	store_state_commit(n->store, height, &job->result.diff);
-	exec_parent_advance(&n->tip, &job->result.block);
+	node_epoch_advance(n, &job->result);
 	job->parent = n->tip;
 	update_pool(n, &job->result.diff);
 	node_peers_tip(n);
@@ -402,23 +410,32 @@ static void on_effect(struct node *n, const struct consensus_effect *effect)
 
 void node_route(struct node *n, const struct consensus_event *event)
 {
+	node_route_block(n, event, NULL);
+}
+
+void node_route_block(struct node *n, const struct consensus_event *event, const struct epoch *next_epoch)
+{
 	struct consensus_effects effects;
 
 	if (!n->consensus || n->is_stopped || n->is_final_flush_done)
 		return;
-	if (event) {
-		CHECK(n->follow_count < NODE_FOLLOW_MAX);
-		n->follow[n->follow_count++] = *event;
-	}
+	if (event)
+		follow_with(n, event, next_epoch);
 	if (n->is_routing)
 		return; /* the outer call goes on with it */
 	n->is_routing = true;
 	while (n->follow_count > 0 && !n->is_stopped) {
-		struct consensus_event next = n->follow[0];
+		struct node_follow next = n->follow[0];
+		struct consensus_epoch epoch;
 
 		n->follow_count--;
 		memmove(n->follow, n->follow + 1, n->follow_count * sizeof(n->follow[0]));
-		consensus_step(n->consensus, &next, &effects);
+		if (next.next) {
+			epoch = node_consensus_epoch(next.next);
+			next.event.next = &epoch;
+		}
+		consensus_step(n->consensus, &next.event, &effects);
+		free(next.next);
 		for (size_t i = 0; i < effects.count && !n->is_stopped; i++)
 			on_effect(n, &effects.items[i]);
 	}

@@ -13,7 +13,7 @@
 
 /* The database's own version; raised by any change of what stands below, or in
  * the logs. A directory of another version is refused. */
-#define DATABASE_VERSION 2
+#define DATABASE_VERSION 3
 
 /*     name            letter  key                    value */
 #define STORE_COLUMNS(X) \
@@ -28,7 +28,11 @@
 	X(HISTORY,        'r') /* height                 the values from before the block */ \
 	X(NODE,           'n') /* 0 or (1, owner), path  trie node, RLP */ \
 	X(MMR,            'p') /* position               node of the history range, 32 bytes */ \
-	X(EVIDENCE,       'e') /* height, id             checksum (CRC-32C), what proves it */
+	X(EVIDENCE,       'e') /* height, id             checksum (CRC-32C), what proves it */ \
+	X(EPOCH,          'E') /* 2^64 - 1 - first height   checksum (CRC-32C), epoch (chain/epoch.h) */
+
+/* EPOCH's keys fall as heights rise, so that the epoch of a height is the first one found
+ * from there on. */
 
 /* A header's checksum is the CRC-32C of its other fields and of the block's TX
  * values, continued from its parent's: what a batch wrote can be read again and

@@ -36,6 +36,7 @@
 #define WEFT_STORE_STORE_H
 
 #include "chain/block.h"
+#include "chain/epoch.h"
 #include "chain/genesis.h"
 #include "chain/receipt.h"
 #include "crypto/mmr.h"
@@ -62,6 +63,8 @@ struct store_block {
 	const struct receipt *receipts;    /* block->tx_count of them */
 	struct bytes certificate;          /* RLP; empty for genesis */
 	const struct state_diff *diff;     /* storage roots filled in */
+	const struct epoch *epoch;         /* that begins after the block; NULL: none. Genesis's
+	                                      block carries epoch 0 */
 };
 
 /* Makes a data directory with the genesis block in it, durably.
@@ -220,6 +223,10 @@ int store_find_tx(struct store_reader *r, const struct hash *hash, uint64_t *hei
 typedef int (*store_tx_fn)(void *ctx, uint32_t index, const struct stored_tx *t, struct err *err);
 int store_each_tx(struct store_reader *r, uint64_t height, store_tx_fn fn, void *ctx,
 		  struct err *err);
+
+/* The epoch to which `height` belongs, which may be the one after the newest block; all
+ * are kept. STORE_E_CORRUPT if it has rotted. */
+int store_read_epoch(struct store_reader *r, uint64_t height, struct epoch *out, struct err *err);
 
 /* The state after block `height`. STORE_E_PRUNED if it is older than the history
  * that is kept. The view borrows the reader; end it with store_view_free(). */

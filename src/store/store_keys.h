@@ -73,6 +73,11 @@ static inline struct store_key key_tx(uint64_t height, uint32_t index)
 	return k;
 }
 
+static inline struct store_key key_epoch(uint64_t first_height)
+{
+	return key_number(COLUMN_EPOCH, UINT64_MAX - first_height);
+}
+
 static inline struct store_key key_evidence(uint64_t height, const struct hash *id)
 {
 	struct store_key k = key_number(COLUMN_EVIDENCE, height);

@@ -56,8 +56,11 @@ static int install_genesis(struct store *s, const struct genesis *g,
 {
 	struct block block = { 0 };
 	struct state_diff diff = { 0 };
-	struct store_block b = { .block = &block, .diff = &diff };
+	struct epoch epoch;
+	struct store_block b = { .block = &block, .diff = &diff, .epoch = &epoch };
 	int code;
+
+	epoch_genesis(&epoch, g);
 
 	s->batch = kv_batch_new(s->kv);
 	s->tree = state_tree_new(&account_empty.storage_root, store_tree_source(s),

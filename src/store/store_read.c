@@ -189,6 +189,26 @@ int store_each_tx(struct store_reader *r, uint64_t height, store_tx_fn fn, void 
 	return store_each_tx_value(r->kv, r->at, height, count, each_value, &each, err);
 }
 
+int store_read_epoch(struct store_reader *r, uint64_t height, struct epoch *out, struct err *err)
+{
+	struct store_key from = key_epoch(height);
+	struct kv_iter *iter;
+	struct bytes key, value;
+	int code = OK;
+
+	if (height > r->height + 1)
+		return ERR_SET(err, STORE_E_NOT_FOUND, "there is no block %" PRIu64 " yet", height);
+	iter = kv_iter_new(r->kv, r->at, key_bytes(&from));
+	if (kv_iter_next(iter, &key, &value) && key.size == from.size && key.data[0] == COLUMN_EPOCH)
+		code = epoch_value_decode(out, value, err);
+	else if ((code = kv_iter_error(iter, err)) == OK)
+		code = ERR_SET(err, STORE_E_CORRUPT, "a record of column '%c' is missing", (char)COLUMN_EPOCH);
+	if (code == OK && memcmp(key.data + 1, key_epoch(out->first).bytes + 1, 8) != 0)
+		code = ERR_SET(err, STORE_E_CORRUPT, "the epoch of another height");
+	kv_iter_free(iter);
+	return code == OK ? OK : err_prefix(err, code, "epoch of block %" PRIu64, height);
+}
+
 bool store_read_mmr(struct store_reader *r, uint64_t position, struct hash *out)
 {
 	struct store_key key = key_number(COLUMN_MMR, position);

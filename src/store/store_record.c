@@ -217,6 +217,33 @@ uint32_t header_value_checksum(uint32_t parent, struct bytes value)
 	return crc32c(parent, bytes_of(start, (size_t)(list.at - start)));
 }
 
+/* --- EPOCH --- */
+
+#define EPOCH_CHECKSUM_SIZE 4
+
+void epoch_value_encode(struct buf *out, const struct epoch *e)
+{
+	size_t start = out->size;
+
+	buf_extend(out, EPOCH_CHECKSUM_SIZE);
+	epoch_encode(out, e);
+	store_le32(out->data + start,
+		   crc32c(0, bytes_of(out->data + start + EPOCH_CHECKSUM_SIZE,
+				      out->size - start - EPOCH_CHECKSUM_SIZE)));
+}
+
+int epoch_value_decode(struct epoch *out, struct bytes value, struct err *err)
+{
+	struct bytes rlp;
+
+	if (value.size <= EPOCH_CHECKSUM_SIZE)
+		return broken_count(err, "epoch record", value.size);
+	rlp = bytes_of(value.data + EPOCH_CHECKSUM_SIZE, value.size - EPOCH_CHECKSUM_SIZE);
+	if (load_le32(value.data) != crc32c(0, rlp))
+		return ERR_SET(err, STORE_E_CORRUPT, "broken epoch record: its checksum differs");
+	return epoch_decode(out, rlp, err) == OK ? OK : broken(err, "epoch record");
+}
+
 /* --- SLOT --- */
 
 struct bytes slot_value_encode(uint8_t out[32], const struct u256 *value)
@@ -249,6 +276,16 @@ static void put_senders(struct buf *out, const struct block *b)
 	buf_clear(&senders);
 }
 
+static void put_epoch(struct buf *out, const struct epoch *e)
+{
+	struct buf encoded = { 0 };
+
+	if (e)
+		epoch_encode(&encoded, e);
+	rlp_put_bytes(out, buf_bytes(&encoded));
+	buf_clear(&encoded);
+}
+
 void commit_encode(struct buf *out, const struct store_block *b)
 {
 	size_t record = rlp_list_open(out), list;
@@ -264,6 +301,7 @@ void commit_encode(struct buf *out, const struct store_block *b)
 	rlp_list_close(out, list);
 	rlp_put_bytes(out, b->certificate);
 	state_diff_encode(out, b->diff);
+	put_epoch(out, b->epoch);
 	rlp_list_close(out, record);
 }
 
@@ -274,6 +312,7 @@ void commit_clear(struct commit_record *r)
 	free(r->receipts);
 	block_clear(&r->block);
 	state_diff_clear(&r->diff);
+	free(r->epoch);
 	*r = (struct commit_record){ 0 };
 }
 
@@ -296,7 +335,7 @@ static int receipts_decode(struct commit_record *out, struct rlp_reader *list, s
 static int commit_parts_decode(struct commit_record *out, struct rlp_reader *list, struct err *err)
 {
 	struct rlp_reader receipts;
-	struct bytes sealed, senders, diff;
+	struct bytes sealed, senders, diff, epoch;
 	struct hash hash, root;
 	uint64_t height;
 
@@ -316,8 +355,14 @@ static int commit_parts_decode(struct commit_record *out, struct rlp_reader *lis
 	if (receipts_decode(out, &receipts, err) != OK ||
 	    rlp_read_bytes(list, &out->b.certificate, err) != OK ||
 	    rlp_read_raw(list, &diff, err) != OK ||
-	    state_diff_decode(&out->diff, diff, err) != OK || rlp_reader_end(list, err) != OK)
+	    state_diff_decode(&out->diff, diff, err) != OK ||
+	    rlp_read_bytes(list, &epoch, err) != OK || rlp_reader_end(list, err) != OK)
 		return broken(err, "commit record");
+	if (epoch.size) {
+		out->epoch = xcalloc(1, sizeof(*out->epoch));
+		if (epoch_decode(out->epoch, epoch, err) != OK)
+			return broken(err, "commit record");
+	}
 	if (height != out->block.header.height || !hash_equal(&hash, &out->block.hash) ||
 	    !hash_equal(&root, &out->block.header.state_root))
 		return ERR_SET(err, STORE_E_CORRUPT, "a commit record that contradicts its block");
@@ -340,5 +385,6 @@ int commit_decode(struct commit_record *out, struct bytes record, struct err *er
 	out->b.block = &out->block;
 	out->b.receipts = out->receipts;
 	out->b.diff = &out->diff;
+	out->b.epoch = out->epoch;
 	return OK;
 }

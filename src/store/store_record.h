@@ -33,6 +33,11 @@ int header_value_decode(struct stored_header *out, struct bytes value, struct er
 /* Continues a parent's checksum over the fields of a HEADER value that decodes. */
 uint32_t header_value_checksum(uint32_t parent, struct bytes value);
 
+/* --- EPOCH --- */
+
+void epoch_value_encode(struct buf *out, const struct epoch *e);
+int epoch_value_decode(struct epoch *out, struct bytes value, struct err *err);
+
 /* --- SLOT --- */
 
 struct bytes slot_value_encode(uint8_t out[32], const struct u256 *value);
@@ -66,7 +71,7 @@ int history_find_slot(const struct history *h, const struct slot_key *key, bool 
 #define COMMIT_KIND_BLOCK 1
 
 /* rlp([height, hash, state root, sealed block, senders, [stored receipt, …], certificate,
- * difference]) */
+ * difference, epoch that begins after it or ""]) */
 void commit_encode(struct buf *out, const struct store_block *b);
 
 /* A record taken apart: `b` points to the rest. Borrows the certificate from the
@@ -77,6 +82,7 @@ struct commit_record {
 	struct receipt *receipts;
 	size_t receipt_count;
 	struct state_diff diff;
+	struct epoch *epoch; /* or NULL */
 };
 int commit_decode(struct commit_record *out, struct bytes record, struct err *err);
 void commit_clear(struct commit_record *r);

@@ -153,6 +153,15 @@ static void put_range(struct store *s, struct mmr *range, const struct hash *blo
 	}
 }
 
+static void put_epoch(struct store *s, const struct epoch *e)
+{
+	struct store_key key = key_epoch(e->first);
+
+	buf_reset(&s->value);
+	epoch_value_encode(&s->value, e);
+	put(s, &key, buf_bytes(&s->value));
+}
+
 static void put_tip(struct store *s, const struct block *b, uint64_t withdrawal_index)
 {
 	struct tip_record tip = { b->header.height, b->hash, withdrawal_index };
@@ -216,6 +225,8 @@ int store_write_block(struct store *s, const struct store_block *b, struct err *
 	put_header(s, b, &checksum);
 	put_state(s, b);
 	put_range(s, &range, &block->hash);
+	if (b->epoch)
+		put_epoch(s, b->epoch);
 	put_tip(s, block, withdrawal_index);
 	code = prune_history(s, block, &history_first, &history_first_ms, err);
 	if (code == OK)

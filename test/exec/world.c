@@ -167,14 +167,13 @@ void world_start(struct world *w)
 		.header = block.header, .hash = block.hash, .commitments = block.commitments,
 		.genesis_ms = w->genesis.time_ms,
 	};
+	epoch_genesis(&w->parent.epoch, &w->genesis);
 	mmr_init(&w->parent.history);
 	w->exec = exec_new(&w->genesis.params, 6);
 	w->proposal = (struct exec_proposal){
 		.time_ms = WORLD_TIME_MS + 1000,
 		.coinbase = w->genesis.validators.members[1].address,
 		.validator_index = 1,
-		.validators_hash = w->genesis.validators.hash,
-		.next_validators_hash = w->genesis.validators.hash,
 	};
 }
 
@@ -262,7 +261,7 @@ void world_propose(struct world *w, struct tx *const txs[], size_t count, int co
 void world_commit(struct world *w, const struct exec_result *r)
 {
 	apply(w, &r->diff);
-	exec_parent_advance(&w->parent, &r->block);
+	exec_parent_advance(&w->parent, r);
 	w->proposal.time_ms = w->parent.commitments.time_ms + 1000;
 }
 

@@ -235,6 +235,20 @@ static void try_history(struct bytes input)
 	}
 }
 
+static void try_epoch(struct bytes input)
+{
+	struct buf again = { 0 };
+	struct epoch e;
+	int code = epoch_value_decode(&e, input, NULL);
+
+	if (code != OK) {
+		check_refused(code);
+		return;
+	}
+	epoch_value_encode(&again, &e);
+	check_same(&again, input);
+}
+
 static void try_commit(struct bytes input)
 {
 	struct commit_record record;
@@ -253,7 +267,7 @@ static void try_commit(struct bytes input)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const tries[])(struct bytes) = {
-		try_tip, try_header, try_tx, try_slot, try_history, try_commit,
+		try_tip, try_header, try_tx, try_slot, try_history, try_commit, try_epoch,
 	};
 
 	if (size && data[0] < ARRAY_COUNT(tries))

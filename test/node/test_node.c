@@ -516,27 +516,29 @@ Test(node, restart_at_every_step_keeps_its_word)
 	rig_end(&r);
 }
 
-Test(node, wrong_key_is_refused)
+/* A key that no validator has (yet) follows: it signs nothing and asks for no block. */
+Test(node, key_outside_the_set_is_passive)
 {
 	struct rig r;
-	const struct node_io io = {
-		.ctx = &r, .now_ms = rig_now, .wake_at = rig_wake, .write = rig_write, .publish = rig_publish,
-		.stop = rig_stop,
-	};
-	struct node_config config;
-	struct node *other = NULL;
-	struct err err = { 0 };
+	struct rpc_node_backend backend;
+	struct rpc_consensus_status status;
 
 	rig_make(&r, false);
-	config = (struct node_config){
-		.genesis = &r.genesis,
-		.ecc = r.ecc,
-		.is_validator = true,
-		.validator_key = r.alice,
-		.pool = { 1000, MIB, 100, 100, r.genesis.params.base_fee_floor },
-	};
-	cr_assert_eq(node_new(&other, &config, r.store, &io, &err), NODE_E_VALIDATOR);
-	cr_assert(strstr(err.message, "not a validator"));
+	rig_close(&r);
+	r.validator = r.alice;
+	rig_open(&r);
+	backend = node_rpc_backend(r.node);
+	for (int i = 0; i < 200; i++) {
+		r.now_ms += 1000;
+		node_on_tick(r.node);
+		cr_assert_eq(r.job_count, 0);
+	}
+	backend.ops->consensus_status(backend.ctx, &status);
+	cr_assert_str_eq(status.phase, "passive");
+	cr_assert_eq(status.height, 1);
+	cr_assert_eq(status.member_count, 1);
+	free(status.members);
+	cr_assert_eq(r.stopped.code, 0);
 	rig_end(&r);
 }
 
