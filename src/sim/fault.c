@@ -1,0 +1,281 @@
+/* What goes wrong, and when: each kind that the seed chose comes again and again. */
+#include "sim/internal.h"
+
+#include "base/check.h"
+
+static const struct {
+	const char *name, *what;
+} kinds[] = {
+#define X(name, text, what) [SIM_FAULT_##name] = { text, what },
+	SIM_FAULT_TABLE(X)
+#undef X
+};
+
+/* How often what happens at a moment does, on average. */
+static uint64_t every_ms(enum sim_fault fault)
+{
+	switch (fault) {
+	case SIM_FAULT_DELAY:
+	case SIM_FAULT_LOSS:
+	case SIM_FAULT_REPLAY:
+	case SIM_FAULT_REORDER:
+	case SIM_FAULT_CLOCK:
+	case SIM_FAULT_WORKER:
+	case SIM_FAULT_COUNT:
+		return 0; /* from the start */
+	case SIM_FAULT_CLOG:
+		return 2000;
+	case SIM_FAULT_RESET:
+	case SIM_FAULT_PAUSE:
+	case SIM_FAULT_ONE_WAY:
+		return 8000;
+	case SIM_FAULT_SPLIT:
+	case SIM_FAULT_ISOLATE:
+	case SIM_FAULT_RESTART:
+	case SIM_FAULT_JUMP:
+		return 15000;
+	case SIM_FAULT_CRASH:
+		return 10000;
+	}
+	UNREACHABLE();
+}
+
+const char *sim_fault_name(enum sim_fault fault)
+{
+	return kinds[fault].name;
+}
+
+const char *sim_fault_what(enum sim_fault fault)
+{
+	return kinds[fault].what;
+}
+
+bool sim_faults_parse(uint64_t *out, const char *list)
+{
+	*out = 0;
+	if (strcmp(list, "none") == 0)
+		return true;
+	if (strcmp(list, "all") == 0) {
+		*out = SIM_FAULTS_ALL;
+		return true;
+	}
+	while (*list) {
+		size_t size = strcspn(list, ","), i = 0;
+
+		while (i < SIM_FAULT_COUNT && (strlen(kinds[i].name) != size || memcmp(kinds[i].name, list, size) != 0))
+			i++;
+		if (i == SIM_FAULT_COUNT)
+			return false;
+		*out |= 1ull << i;
+		list += size;
+		list += *list == ',';
+	}
+	return true;
+}
+
+/* --- from the start --- */
+
+static void set_ways(struct sim *sim)
+{
+	struct rng *r = &sim->faults.rng;
+	uint64_t mean_us = 1000 * draw(r, 30, 100);
+
+	for (size_t a = 0; a < sim->site_count; a++)
+		for (size_t b = 0; b < sim->site_count; b++)
+			sim->net.ways[a][b].mean_us = mean_us / 2 + draw(r, 0, mean_us);
+}
+
+static void set_clocks(struct sim *sim)
+{
+	struct rng *r = &sim->faults.rng;
+
+	for (size_t i = 0; i < sim->site_count; i++) {
+		int64_t ms = (int64_t)draw(r, 0, 60000) - 30000;
+
+		/* Most of them are a little wrong, some a lot. */
+		sim->sites[i].clock_ms = draw_is(r, 300) ? ms : ms / 100;
+		sim_fired(sim, SIM_FAULT_CLOCK);
+	}
+}
+
+static void plan(struct sim *sim, enum sim_fault fault)
+{
+	uint64_t us = draw_mean(&sim->faults.rng, every_ms(fault) * 1000);
+
+	heap_push(&sim->heap, sim->now_us + us, ENTRY_FAULT, (uint32_t)fault, 0, NULL);
+}
+
+void faults_init(struct sim *sim)
+{
+	struct faults *f = &sim->faults;
+	struct rng *r = &f->rng;
+
+	rng_init(r, rng_next(&sim->rng));
+	/* Some of them: one that hides another must not be there always. */
+	for (size_t i = 0; i < SIM_FAULT_COUNT; i++)
+		if (sim->options.faults >> i & 1 && draw_is(r, 500))
+			f->active |= 1ull << i;
+	if (faults_has(sim, SIM_FAULT_DELAY))
+		set_ways(sim);
+	if (faults_has(sim, SIM_FAULT_LOSS))
+		sim->net.loss = (unsigned)draw(r, 1, draw_is(r, 500) ? 50 : 300);
+	if (faults_has(sim, SIM_FAULT_REPLAY))
+		sim->net.replay = (unsigned)draw(r, 1, 500);
+	if (faults_has(sim, SIM_FAULT_REORDER))
+		sim->net.reorder = (unsigned)draw(r, 1, 500);
+	if (faults_has(sim, SIM_FAULT_CLOCK))
+		set_clocks(sim);
+	for (size_t i = 0; i < SIM_FAULT_COUNT; i++)
+		if (faults_has(sim, i) && every_ms(i) > 0)
+			plan(sim, i);
+}
+
+/* --- at a moment --- */
+
+static size_t any_site(struct sim *sim)
+{
+	return draw(&sim->faults.rng, 0, sim->site_count - 1);
+}
+
+static void undo_later(struct sim *sim, enum sim_fault fault, uint64_t mean_ms, uint64_t what)
+{
+	heap_push(&sim->heap, sim->now_us + draw_mean(&sim->faults.rng, mean_ms * 1000), ENTRY_UNFAULT,
+		  (uint32_t)fault, what, NULL);
+}
+
+/* `sides` has a bit for each site: cut, or heal, what crosses. */
+static void split(struct sim *sim, uint64_t sides, bool is_cut)
+{
+	for (size_t a = 0; a < sim->site_count; a++)
+		for (size_t b = 0; b < sim->site_count; b++)
+			if ((sides >> a & 1) != (sides >> b & 1))
+				net_cut(sim, a, b, is_cut);
+}
+
+static void clog_a_link(struct sim *sim)
+{
+	struct rng *r = &sim->faults.rng;
+	struct way *way = &sim->net.ways[any_site(sim)][any_site(sim)];
+
+	way->clogged_until_us = sim->now_us + draw(r, 0, 5 * SECOND_US);
+}
+
+/* Those that lost all are at most f. */
+static bool may_lose(const struct sim *sim, const struct site *s)
+{
+	uint64_t lost = sim->weights[s->index], total = 0;
+
+	for (size_t i = 0; i < sim->validator_count; i++) {
+		total += sim->weights[i];
+		if (sim->sites[i].has_lost)
+			lost += sim->weights[i];
+	}
+	return lost <= (total - 1) / 3;
+}
+
+static void crash(struct sim *sim)
+{
+	struct rng *r = &sim->faults.rng;
+	struct site *s = &sim->sites[any_site(sim)];
+
+	if (s->state == SITE_DOWN || (s->is_validator && !may_lose(sim, s)))
+		return;
+	sim_fired(sim, SIM_FAULT_CRASH);
+	/* A store in memory is gone; who does not know what it signed must not sign. */
+	s->has_lost = true;
+	s->is_validator = false;
+	oracle_forget(sim->oracle, s->index);
+	if (draw_is(r, 500)) /* the process alone: its machine tells the peers */
+		net_site_gone(sim, s);
+	site_crash(s);
+	heap_push(&sim->heap, sim->now_us + draw_mean(r, 4 * SECOND_US), ENTRY_OPEN, (uint32_t)s->index, 0, NULL);
+}
+
+void faults_begin(struct sim *sim, enum sim_fault fault)
+{
+	struct rng *r = &sim->faults.rng;
+	uint64_t bits;
+	struct site *s;
+
+	if (!faults_has(sim, fault))
+		return;
+	plan(sim, fault);
+	switch (fault) {
+	case SIM_FAULT_CLOG:
+		clog_a_link(sim);
+		return;
+	case SIM_FAULT_RESET:
+		sim_fired(sim, fault);
+		net_reset(sim, any_site(sim), any_site(sim));
+		return;
+	case SIM_FAULT_SPLIT:
+		sim_fired(sim, fault);
+		bits = rng_next(r);
+		split(sim, bits, true);
+		undo_later(sim, fault, 6000, bits);
+		return;
+	case SIM_FAULT_ISOLATE:
+		sim_fired(sim, fault);
+		bits = 1ull << any_site(sim);
+		split(sim, bits, true);
+		undo_later(sim, fault, 8000, bits);
+		return;
+	case SIM_FAULT_ONE_WAY:
+		sim_fired(sim, fault);
+		bits = any_site(sim) << 8 | any_site(sim);
+		net_cut(sim, bits >> 8, bits & 255, true);
+		undo_later(sim, fault, 6000, bits);
+		return;
+	case SIM_FAULT_CRASH:
+		crash(sim);
+		return;
+	case SIM_FAULT_PAUSE:
+		s = &sim->sites[any_site(sim)];
+		sim_fired(sim, fault);
+		s->paused_until_us = sim->now_us + draw(r, SECOND_US / 10, 10 * SECOND_US);
+		return;
+	case SIM_FAULT_RESTART:
+		return;
+		s = &sim->sites[any_site(sim)];
+		if (s->state != SITE_UP || s->paused_until_us > sim->now_us)
+			return;
+		sim_fired(sim, fault);
+		site_end(s);
+		return;
+	case SIM_FAULT_JUMP:
+		sim_fired(sim, fault);
+		sim->sites[any_site(sim)].clock_ms = (int64_t)draw(r, 0, 60000) - 30000;
+		return;
+	case SIM_FAULT_DELAY:
+	case SIM_FAULT_LOSS:
+	case SIM_FAULT_REPLAY:
+	case SIM_FAULT_REORDER:
+	case SIM_FAULT_CLOCK:
+	case SIM_FAULT_WORKER:
+	case SIM_FAULT_COUNT:
+		return;
+	}
+	UNREACHABLE();
+}
+
+void faults_undo(struct sim *sim, enum sim_fault fault, uint64_t what)
+{
+	if (sim->faults.are_over)
+		return; /* all is healed */
+	if (fault == SIM_FAULT_ONE_WAY)
+		net_cut(sim, what >> 8, what & 255, false);
+	else
+		split(sim, what, false);
+}
+
+void faults_end(struct sim *sim)
+{
+	sim->faults.are_over = true;
+	net_heal(sim);
+	for (size_t i = 0; i < sim->site_count; i++) {
+		sim->sites[i].clock_ms = 0;
+		sim->sites[i].paused_until_us = 0;
+		if (sim->sites[i].state == SITE_DOWN)
+			site_open(&sim->sites[i]);
+	}
+}

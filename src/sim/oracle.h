@@ -1,0 +1,49 @@
+/*
+ * oracle - what must never happen, found by other means than the code that is to be
+ * checked: it reads RLP itself, counts weights itself, and keeps accounts itself, of
+ * the transfers that it knows were sent. What it shares with the product is the hash
+ * function, the (stubbed) recovery of a signer, and base.
+ *
+ *   heads (as RPC's readers see them)    frames (as they leave a correct node)
+ *     one block a height, for ever         one value a (key, height, view, kind), for ever
+ *     what was read stays readable
+ *     certificate: distinct members of
+ *       the height's set, Q of weight
+ *     transactions: those sent, once,
+ *       in order of their nonces
+ *     accounts as the model says;
+ *       coins: genesis + rewards - burned
+ */
+#ifndef WEFT_SIM_ORACLE_H
+#define WEFT_SIM_ORACLE_H
+
+#include "base/bytes.h"
+
+struct sim;
+struct site;
+struct tx;
+struct oracle;
+
+struct oracle *oracle_new(const struct sim *sim);
+void oracle_free(struct oracle *o);
+
+/* The client made this transfer. */
+void oracle_sent(struct oracle *o, const struct tx *t, size_t index);
+
+/* A node shows a new head, or its first one. */
+void oracle_head(struct oracle *o, struct sim *sim, struct site *s);
+
+/* A node lost its disk, and starts with nothing. */
+void oracle_forget(struct oracle *o, size_t site);
+
+/* A consensus message leaves a correct node, encoded. */
+void oracle_message(struct oracle *o, struct sim *sim, const struct site *s, struct bytes message);
+
+/* The highest block that anyone has shown, and the highest view signed at the next height. */
+uint64_t oracle_height(const struct oracle *o);
+uint64_t oracle_view(const struct oracle *o);
+
+/* At the end: every correct node still has all that it showed. */
+void oracle_end(struct oracle *o, struct sim *sim);
+
+#endif

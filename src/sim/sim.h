@@ -1,0 +1,100 @@
+/*
+ * sim - whole nodes over virtual time: one seed gives one run, to the byte.
+ *
+ *            plan (seed) ──► faults: what, when, to whom
+ *                              │
+ *    client ──transfers──► site 0 ┐            ┌─► frames: delayed, lost, doubled, …
+ *                          site 1 ├─ node_io ──┤
+ *                          …      ┘            └─► disk: torn, full, slow, …
+ *                              │
+ *              heads, bytes on the wire ──► oracle: what must never happen
+ *
+ * A site is a real node (src/node and all below it) on a `struct node_io` of ours.
+ * There is one thread and one heap of events; time is where the next event stands.
+ * Workers, the writer and the network take virtual time, drawn from the seed.
+ *
+ * Liars hold at most f of the weight: they are real nodes, too, whose outgoing
+ * messages are changed and signed again (liar.c), or pairs of nodes with one key.
+ *
+ * A run: faults for `duration_ms`; then they stop, what was cut is healed, what was
+ * down starts again, and everything that was sent must become final within a time
+ * that follows from the views that were reached (oracle.h).
+ *
+ * Signatures are stubs (ecc_stub.c); hashing, encodings and execution are real.
+ */
+#ifndef WEFT_SIM_SIM_H
+#define WEFT_SIM_SIM_H
+
+#include <stddef.h>
+
+#include "base/log.h"
+
+/* name, text, what it does */
+#define SIM_FAULT_TABLE(X)                                                                    \
+	X(DELAY, "delay", "links with a mean delay of 30-100 ms")                              \
+	X(LOSS, "loss", "0-30 % of all frames are lost")                                       \
+	X(REPLAY, "replay", "0-50 % of all frames come twice, the second time late")           \
+	X(REORDER, "reorder", "frames overtake each other")                                    \
+	X(CLOG, "clog", "a link stands still for up to 5 s")                                   \
+	X(RESET, "reset", "connections break, with what was under way")                        \
+	X(SPLIT, "split", "the nodes are split into two sides")                                \
+	X(ISOLATE, "isolate", "one node is cut off")                                           \
+	X(ONE_WAY, "one-way", "a link is cut in one direction")                                \
+	X(CRASH, "crash", "a node loses its power, and starts again")                          \
+	X(PAUSE, "pause", "a node stands still for up to 10 s")                                \
+	X(RESTART, "restart", "a node ends in good order, and starts again")                   \
+	X(CLOCK, "clock", "clocks that are up to 30 s wrong")                                  \
+	X(JUMP, "jump", "a clock jumps by up to 30 s, either way")                             \
+	X(WORKER, "worker", "workers that take up to 300 ms")
+
+enum sim_fault {
+#define X(name, text, what) SIM_FAULT_##name,
+	SIM_FAULT_TABLE(X)
+#undef X
+	SIM_FAULT_COUNT
+};
+
+#define SIM_FAULTS_ALL ((1ull << SIM_FAULT_COUNT) - 1)
+const char *sim_fault_name(enum sim_fault fault);
+const char *sim_fault_what(enum sim_fault fault);
+
+/* A comma-separated list of names, "all" or "none"; false if a name is unknown. */
+bool sim_faults_parse(uint64_t *out, const char *list);
+
+#define SIM_DURATION_MS 60000 /* a run's least */
+#define SIM_BLOCK_COUNT 50
+
+struct sim_options {
+	uint64_t seed;
+	size_t validators;    /* 4-10; 0: drawn from the seed */
+	uint64_t duration_ms; /* with faults */
+	uint64_t faults;      /* a bit for each that may occur; the seed chooses among them */
+	const struct log *log; /* the nodes' lines; NULL: none */
+};
+
+enum sim_verdict {
+	SIM_CLEAN,
+	SIM_SAFETY,   /* a promise was broken */
+	SIM_LIVENESS, /* the chain or a node did not go on */
+	SIM_STOPPED,  /* a node gave up for no fault that it was given */
+};
+const char *sim_verdict_name(enum sim_verdict verdict);
+
+struct sim_result {
+	enum sim_verdict verdict;
+	char message[512];    /* what was found, empty if nothing */
+	uint64_t time_ms;     /* simulated */
+	uint64_t event_count, frame_count;
+	uint64_t block_count, tx_count; /* final */
+	uint64_t view_max;
+	uint64_t check_count; /* what the oracle compared */
+	uint64_t firings[SIM_FAULT_COUNT];
+	struct {
+		uint64_t lo, hi;
+	} digest;             /* of all that became final and of all that was sent: the same for the same seed */
+};
+
+/* Runs one seed. A CHECK or fatal() in what is simulated ends the process. */
+void sim_run(const struct sim_options *options, struct sim_result *result);
+
+#endif
