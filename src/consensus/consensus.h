@@ -235,6 +235,11 @@ int consensus_new(struct consensus **out, const struct consensus_config *config,
 		  const struct consensus_tip *tip, struct err *err);
 void consensus_free(struct consensus *c);
 
+/* Makes `to` what `from` is; it keeps its own configuration, and neither has anything of the
+ * other's. Both were made with the same set and are in one epoch. What the effects of a
+ * step point to is not copied. For explorers of many histories that begin alike. */
+void consensus_copy(struct consensus *to, const struct consensus *from);
+
 /* Feeds back one record of the consensus log, in order, before the first step. What
  * it says of the height after the tip binds this validator: it goes on there, sends what it
  * had signed again, and asks to EXECUTE the block. If the newest is a proposal of its

@@ -10,6 +10,7 @@
  *   record.c     the consensus log's records: written, restored
  *   evidence.c   two values at one position
  *   status.c     "why is it not moving?"
+ *   clone.c      one machine made what another is
  */
 #ifndef WEFT_CONSENSUS_INTERNAL_H
 #define WEFT_CONSENSUS_INTERNAL_H
