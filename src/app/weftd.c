@@ -42,7 +42,7 @@ struct weftd_options {
 	uint64_t cache_mb, trie_mb, history_s, pool_count, pool_mb, pool_sender_count;
 	const char *p2p_addr;
 	uint64_t p2p_port, p2p_sessions;
-	bool p2p_open;
+	bool p2p_open, allow_unprotected;
 	struct option_list peers, p2p_allow;
 	uint64_t chain_id;
 	struct option_list new_validators, funds;
@@ -74,6 +74,9 @@ static const struct option run_options[] = {
 	  4096, 1ull << 30 },
 	{ "rpc-batch-count", OPTION_NUMBER, MEMBER(rpc_batch_count), "N", "calls in one batch", 1, 100000 },
 	{ "rpc-reply-size", OPTION_NUMBER, MEMBER(rpc_reply_size), "BYTES", "largest reply", 4096, 1ull << 32 },
+	{ "allow-unprotected", OPTION_FLAG, MEMBER(allow_unprotected), NULL,
+	  "take transactions from before EIP-155, which any chain could replay; not needed for the deterministic "
+	  "deployer: genesis has it" },
 	{ "p2p-addr", OPTION_TEXT, MEMBER(p2p_addr), "ADDRESS", "where other nodes connect" },
 	{ "p2p-port", OPTION_NUMBER, MEMBER(p2p_port), "PORT", "its port; 0: no peers (so with --dev unless given)",
 	  0, 65535 },
@@ -512,6 +515,7 @@ static struct daemon_options daemon_options_of(const struct weftd_options *o, co
 			.database_version = DATABASE_VERSION,
 			.history_ms = o->archive ? UINT64_MAX : o->history_s * 1000,
 			.is_dev = o->dev,
+			.allows_unprotected = o->allow_unprotected,
 		},
 		.rpc_limits = {
 			.batch_count = o->rpc_batch_count,

@@ -260,7 +260,16 @@ static void head_age(void *ctx, uint64_t *age_ms, bool *is_stalled)
 	uint64_t time_ms = n->tip.commitments.time_ms;
 
 	*age_ms = now_ms > time_ms ? now_ms - time_ms : 0;
-	*is_stalled = n->is_stalled || *age_ms > 2 * n->config.genesis->params.heartbeat_ms + 5000;
+	*is_stalled = *age_ms > 2 * n->config.genesis->params.heartbeat_ms + 5000;
+}
+
+static const char *trouble(void *ctx)
+{
+	const struct node *n = ctx;
+
+	if (n->is_stopped || n->is_winding_down)
+		return "the node is shutting down";
+	return n->is_stalled ? "the disk is full" : NULL;
 }
 
 struct rpc_node_backend node_rpc_backend(struct node *n)
@@ -278,6 +287,7 @@ struct rpc_node_backend node_rpc_backend(struct node *n)
 		.metrics = metrics,
 		.peer_count = peer_count,
 		.head_age = head_age,
+		.trouble = trouble,
 	};
 
 	return (struct rpc_node_backend){ &ops, n };

@@ -42,6 +42,7 @@ struct rpc_info {
 	struct addr validator_address;
 	uint64_t history_ms;         /* how far back state is kept */
 	bool is_dev;
+	bool allows_unprotected;     /* transactions from before EIP-155 may be sent */
 };
 
 struct rpc_block {
@@ -216,6 +217,8 @@ struct rpc_node_ops {
 	size_t (*peer_count)(void *ctx);
 	/* Milliseconds since the newest block, and whether one is overdue. */
 	void (*head_age)(void *ctx, uint64_t *age_ms, bool *is_stalled);
+	/* Why the node is of no use whatever its head says: a text, valid until the next event, or NULL. */
+	const char *(*trouble)(void *ctx);
 };
 
 struct rpc_node_backend {

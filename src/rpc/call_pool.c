@@ -23,6 +23,12 @@ int call_send_raw(struct rpc_item *i, struct jout *out, struct err *err)
 
 	if (tx_decode(&t, i->args->at[0].data, LIMIT_TX_SIZE, err) != OK)
 		return rejected(err);
+	/* It could be sent again on any other chain. Clients know this text from geth. */
+	if (t->type == TX_LEGACY && !t->has_chain_id && !r->info->allows_unprotected) {
+		tx_unref(t);
+		return ERR_SET(err, RPC_E_REJECTED,
+			       "only replay-protected (EIP-155) transactions allowed over RPC");
+	}
 	if (tx_check(t, r->info->params, err) != OK || tx_recover(r->ecc, t, err) != OK) {
 		tx_unref(t);
 		return rejected(err);

@@ -64,6 +64,7 @@ static int readiness(const struct rpc *r, struct rpc_node_backend node, const ch
 {
 	uint64_t min_peers, max_behind, behind = blocks_behind(r, node);
 	size_t peers = node.ops->peer_count(node.ctx);
+	const char *trouble = node.ops->trouble(node.ctx);
 	struct jout j;
 	bool is_up;
 
@@ -73,7 +74,7 @@ static int readiness(const struct rpc *r, struct rpc_node_backend node, const ch
 			   "{\"error\":\"minPeers and maxBlocksBehind are decimal numbers\"}");
 		return 400;
 	}
-	is_up = peers >= min_peers && behind <= max_behind;
+	is_up = !trouble && peers >= min_peers && behind <= max_behind;
 	jout_init(&j, body);
 	jout_object(&j);
 	jout_key(&j, "status");
@@ -82,6 +83,10 @@ static int readiness(const struct rpc *r, struct rpc_node_backend node, const ch
 	jout_unsigned(&j, peers);
 	jout_key(&j, "blocksBehind");
 	jout_unsigned(&j, behind);
+	if (trouble) {
+		jout_key(&j, "reason");
+		jout_str(&j, trouble);
+	}
 	jout_object_end(&j);
 	return is_up ? 200 : 503;
 }

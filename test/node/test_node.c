@@ -549,8 +549,6 @@ Test(node, full_disk_refuses_transactions_and_says_so)
 	struct rpc_consensus_status status;
 	struct err full = { .code = STORE_E_WRITE, .message = "no space left on the device" }, err = { 0 };
 	struct tx *t;
-	uint64_t age;
-	bool is_stalled;
 
 	rig_make(&r, false);
 	backend = node_rpc_backend(r.node);
@@ -558,12 +556,12 @@ Test(node, full_disk_refuses_transactions_and_says_so)
 	t = transfer(&r, 0, 1, 1);
 	cr_assert_eq(submit(&r, t, &err), RPC_E_LIMIT);
 	cr_assert(strstr(err.message, "no space left"));
-	backend.ops->head_age(backend.ctx, &age, &is_stalled);
-	cr_assert(is_stalled);
+	cr_assert_str_eq(backend.ops->trouble(backend.ctx), "the disk is full");
 	backend.ops->consensus_status(backend.ctx, &status);
 	cr_assert(strstr(status.reason, "disk is full"));
 	free(status.members);
 	node_on_write_stall(r.node, false, NULL);
+	cr_assert_null(backend.ops->trouble(backend.ctx));
 	cr_assert_eq(submit(&r, t, &err), OK);
 	tx_unref(t);
 	write_all(&r);

@@ -571,12 +571,19 @@ static void head_age(void *ctx, uint64_t *age_ms, bool *is_stalled)
 	*is_stalled = f->is_stalled;
 }
 
+static const char *trouble(void *ctx)
+{
+	struct fake *f = ctx;
+
+	return f->trouble;
+}
+
 struct rpc_node_backend fake_node(struct fake *f)
 {
 	static const struct rpc_node_ops ops = {
 		submit, pool_get, pool_next_nonce, pool_stats, pool_each, prove, consensus_status,
 		evidence, checkpoint,
-		metrics, peer_count, head_age,
+		metrics, peer_count, head_age, trouble,
 	};
 
 	return (struct rpc_node_backend){ &ops, f };

@@ -41,6 +41,7 @@ struct fake {
 	size_t submit_count;
 	bool is_busy;                /* submit: RPC_E_LIMIT */
 	bool is_broken;              /* readers: RPC_E_INTERNAL */
+	const char *trouble;
 	bool is_stalled;
 	uint64_t age_ms;
 	size_t peer_count;

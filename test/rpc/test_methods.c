@@ -788,6 +788,16 @@ Test(rpc, refuses_transactions_in_clients_words)
 	a.fake->is_busy = true;
 	cr_expect(!ask(&a, "eth_sendRawTransaction", "[\"$P\"]"));
 	cr_expect_eq(error_code(&a), -32005);
+
+	/* The first of block 1 is from before EIP-155. */
+	a.fake->is_busy = false;
+	snprintf(params, sizeof(params), "[\"%s\"]", hex_data(hex, a.fake->blocks[1].block.txs[0]->raw));
+	cr_expect(!ask(&a, "eth_sendRawTransaction", params));
+	cr_expect_eq(error_code(&a), -32000);
+	cr_expect_str_eq(error_message(&a), "only replay-protected (EIP-155) transactions allowed over RPC");
+	a.fake->info.allows_unprotected = true;
+	cr_expect(!ask(&a, "eth_sendRawTransaction", params));
+	cr_expect_str_eq(error_message(&a), "nonce too low: next nonce 7, tx nonce 0");
 	asker_close(&a);
 }
 

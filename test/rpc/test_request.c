@@ -323,6 +323,9 @@ Test(rpc, tells_readiness)
 	cr_expect_eq(get(&a, "/readiness", "minPeers="), 400);
 	cr_expect_eq(get(&a, "/readiness", "minPeers=99999999999999999999"), 400);
 	cr_expect_eq(get(&a, "/readiness", "minPeersX=9&&x"), 200);
+	a.fake->trouble = "the disk is full";
+	cr_expect_eq(get(&a, "/readiness", NULL), 503);
+	a.fake->trouble = NULL;
 	a.fake->is_stalled = true;
 	a.fake->age_ms = 100;
 	cr_expect_eq(get(&a, "/readiness", ""), 200);
