@@ -1,4 +1,6 @@
 /* Answers to what RPC asks on the node's thread: pool, proofs, consensus. */
+#include <stdlib.h>
+
 #include "node/internal.h"
 
 #include "base/check.h"
@@ -232,9 +234,35 @@ static void evidence(void *ctx, struct rpc_evidence_list *out)
 static void checkpoint(void *ctx, struct rpc_checkpoint *out)
 {
 	const struct node *n = ctx;
+	struct consensus_checkpoint *found = xcalloc(1, sizeof(*found));
+	const struct validator_set *set = NULL;
+	size_t next = 0;
 
-	(void)n;
-	(void)out;
+	if (consensus_get_checkpoint(n->consensus, found))
+		set = node_find_set(n, &found->validators_hash);
+	if (set) {
+		*out = (struct rpc_checkpoint){
+			.is_there = true,
+			.height = found->signatures.height,
+			.epoch = found->epoch,
+			.block_hash = found->signatures.block_hash,
+			.validators_hash = found->validators_hash,
+			.weight = validator_set_weight(set, &found->signatures.signers),
+			.total = set->total,
+			.faulty = validator_set_faulty(set),
+			.count = found->signatures.count,
+		};
+		out->signers = xcalloc(out->count, sizeof(out->signers[0]));
+	}
+	for (size_t i = 0; set && i < set->count; i++)
+		if (signer_bits_get(&found->signatures.signers, i)) {
+			out->signers[next] = (struct rpc_checkpoint_signer){
+				i, set->members[i].address, set->members[i].weight,
+				found->signatures.signatures[next],
+			};
+			next++;
+		}
+	free(found);
 }
 
 static void metrics(void *ctx, struct buf *out)

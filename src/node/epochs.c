@@ -18,7 +18,7 @@ struct consensus_epoch node_consensus_epoch(const struct epoch *e)
 
 bool node_is_member(const struct node *n)
 {
-	return n->consensus && validator_set_find(&n->tip.epoch.set, &n->self) >= 0;
+	return n->config.is_validator && validator_set_find(&n->tip.epoch.set, &n->self) >= 0;
 }
 
 /* The epochs before, of whose heights somebody may still bring evidence. */

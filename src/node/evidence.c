@@ -67,6 +67,16 @@ static const struct validator_set *set_of(const struct node *n, uint64_t height)
 	return NULL;
 }
 
+const struct validator_set *node_find_set(const struct node *n, const struct hash *hash)
+{
+	const struct node_evidence *v = &n->evidence;
+
+	for (size_t i = 0; i < MIN(v->set_count, (uint64_t)NODE_SET_COUNT); i++)
+		if (hash_equal(&v->sets[i].set.hash, hash))
+			return &v->sets[i].set;
+	return NULL;
+}
+
 /* --- the list --- */
 
 static struct hash id_of(const struct addr *address, const struct consensus_evidence *at)

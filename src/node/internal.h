@@ -180,6 +180,7 @@ struct node_follow {
 struct node_metrics {
 	uint64_t recovered_total, executed_total, invalid_total, fetched_total;
 	uint64_t evidence_total, evidence_needless_total, evidence_refused_total;
+	uint64_t checkpoints_total;
 	uint64_t view_changes_total, messages_total, malformed_total;
 	uint64_t blocks_total, txs_total, gas_total;
 	uint64_t submitted_total, rejected_total;
@@ -318,6 +319,7 @@ void node_peers_stop(struct node *n);
 void node_peers_free(struct node *n);
 void node_peers_send_consensus(struct node *n, struct bytes message);
 void node_peers_send_evidence(struct node *n, const struct addr *peer, struct bytes evidence); /* zero: all */
+void node_peers_send_checkpoint(struct node *n, struct bytes checkpoint);
 void node_peers_request(struct node *n, uint64_t from_height, uint32_t count);
 void node_peers_offence(struct node *n, const struct addr *peer, enum p2p_offence offence);
 void node_peers_tip(struct node *n);
@@ -350,6 +352,8 @@ void node_evidence_share(struct node *n, const struct addr *peer);
 void node_evidence_write(struct node *n);
 void node_evidence_written(struct node *n);
 const char *node_evidence_kind_name(unsigned kind);
+/* evidence.c: a set that is known, by its hash; or NULL. */
+const struct validator_set *node_find_set(const struct node *n, const struct hash *hash);
 
 /* route.c */
 struct node_job *node_job_new(struct node *n, enum node_job_kind kind, uint64_t height);

@@ -141,6 +141,11 @@ static int start_consensus(struct node *n, const struct store_tip *tip, struct e
 
 	if (code != OK)
 		return code;
+	/* An observer's machine is a member of no set: it signs nothing, and counts others' checkpoints. */
+	if (!n->config.is_validator) {
+		LOG_WARN(n->config.log, "node", "observing", "msg=\"this node is no validator and makes no blocks\"");
+		return OK;
+	}
 	if (!node_is_member(n))
 		LOG_WARN(n->config.log, "node", "waiting", "validator=%s epoch=%llu msg=\"not a validator of this "
 			 "epoch: follows the chain, and signs as soon as the validators have voted it in\"",
@@ -187,10 +192,8 @@ int node_new(struct node **out, const struct node_config *config, struct store *
 	code = find_self(n, err);
 	if (code == OK)
 		code = node_epoch_start(n, err);
-	if (code == OK && config->is_validator)
+	if (code == OK)
 		code = start_consensus(n, &tip, err);
-	else if (code == OK)
-		LOG_WARN(config->log, "node", "observing", "msg=\"this node is no validator and makes no blocks\"");
 	if (code != OK) {
 		node_free(n);
 		return code;

@@ -44,6 +44,11 @@ void node_peers_send_evidence(struct node *n, const struct addr *peer, struct by
 	command(n, (struct p2p_event){ .kind = P2P_EVENT_SEND_EVIDENCE, .peer = *peer }, evidence);
 }
 
+void node_peers_send_checkpoint(struct node *n, struct bytes checkpoint)
+{
+	command(n, (struct p2p_event){ .kind = P2P_EVENT_SEND_CHECKPOINT }, checkpoint);
+}
+
 void node_peers_request(struct node *n, uint64_t from_height, uint32_t count)
 {
 	struct p2p_event event = { .kind = P2P_EVENT_REQUEST_BLOCKS };
@@ -205,6 +210,26 @@ static void on_transactions(struct node *n, const struct wire_transactions *m, c
 	n->io.recover(n->io.ctx, batch);
 }
 
+static uint64_t refused_total(const struct node *n)
+{
+	struct consensus_status status;
+
+	consensus_get_status(n->consensus, &status);
+	return status.refused_total;
+}
+
+/* The event to consensus; what breaks a rule there costs its sender. */
+static void route_from(struct node *n, struct consensus_event *event, const struct addr *peer)
+{
+	uint64_t before = refused_total(n);
+
+	CHECK(!n->is_routing); /* what the event points to is ours only until we return */
+	event->now_ms = n->io.now_ms(n->io.ctx);
+	node_route(n, event);
+	if (refused_total(n) > before)
+		node_peers_offence(n, peer, P2P_OFFENCE_REFUSED);
+}
+
 static void on_consensus(struct node *n, struct bytes bytes, const struct addr *peer)
 {
 	struct consensus_event event = { .kind = CONSENSUS_EVENT_MESSAGE };
@@ -212,7 +237,7 @@ static void on_consensus(struct node *n, struct bytes bytes, const struct addr *
 	struct err err = { 0 };
 
 	n->metrics.messages_total++;
-	if (!n->consensus)
+	if (!n->config.is_validator)
 		return; /* an observer follows by blocks */
 	if (message_decode(&message, bytes, &err) != OK) {
 		n->metrics.malformed_total++;
@@ -220,10 +245,25 @@ static void on_consensus(struct node *n, struct bytes bytes, const struct addr *
 		node_peers_offence(n, peer, P2P_OFFENCE_MESSAGE);
 		return;
 	}
-	event.now_ms = n->io.now_ms(n->io.ctx);
 	event.message = &message;
-	node_route(n, &event);
+	route_from(n, &event, peer);
 	message_clear(&message);
+}
+
+static void on_checkpoint(struct node *n, struct bytes bytes, const struct addr *peer)
+{
+	struct consensus_event event = { .kind = CONSENSUS_EVENT_CHECKPOINT };
+	struct checkpoint checkpoint;
+	struct err err = { 0 };
+
+	if (checkpoint_decode(&checkpoint, bytes, &err) != OK) {
+		n->metrics.malformed_total++;
+		LOG_WARN(n->config.log, "consensus", "malformed", "msg=\"%s\"", err.message);
+		node_peers_offence(n, peer, P2P_OFFENCE_EVIDENCE);
+		return;
+	}
+	event.checkpoint = &checkpoint;
+	route_from(n, &event, peer);
 }
 
 static int append_raw(void *ctx, uint32_t index, const struct stored_tx *t, struct err *err)
@@ -307,6 +347,7 @@ static void on_deliver(struct node *n, const struct p2p_effect *effect)
 		node_evidence_received(n, m->evidence, &effect->peer);
 		return;
 	case WIRE_CHECKPOINT:
+		on_checkpoint(n, m->checkpoint, &effect->peer);
 		return;
 	case WIRE_HELLO:
 	case WIRE_PING:
@@ -437,7 +478,9 @@ static void send_transactions(struct node *n, struct node_command *c)
 
 static void run_command(struct node *n, struct node_command *c)
 {
-	if (c->event.kind == P2P_EVENT_SEND_CONSENSUS)
+	if (c->event.kind == P2P_EVENT_SEND_CHECKPOINT)
+		c->event.checkpoint = buf_bytes(&c->data);
+	else if (c->event.kind == P2P_EVENT_SEND_CONSENSUS)
 		c->event.consensus = buf_bytes(&c->data);
 	else if (c->event.kind == P2P_EVENT_SEND_EVIDENCE)
 		c->event.evidence = buf_bytes(&c->data);

@@ -251,10 +251,15 @@ static void on_commit(struct node *n, const struct consensus_effect *effect)
 
 static void on_committed(struct node *n, struct node_job *job)
 {
+	struct consensus_event written = { .kind = CONSENSUS_EVENT_WRITTEN, .now_ms = n->io.now_ms(n->io.ctx) };
+
 	n->written_height = job->height;
 	store_state_written(n->store, job->height);
 	n->io.publish(n->io.ctx, job->head);
 	job->head = NULL;
+	written.written.height = job->height;
+	written.written.hash = job->result.block.hash;
+	node_route(n, &written);
 	node_route_deferred(n);
 	node_route_work(n);
 	if (n->p2p)
@@ -397,7 +402,9 @@ static void on_effect(struct node *n, const struct consensus_effect *effect)
 		node_fetch(n, effect->peer.height);
 		return;
 	case CONSENSUS_EFFECT_CHECKPOINT:
-		return; /* none comes before WRITTEN is said */
+		n->metrics.checkpoints_total++;
+		node_peers_send_checkpoint(n, effect->checkpoint);
+		return;
 	case CONSENSUS_EFFECT_SERVE:
 		node_peers_tip(n); /* whoever lacks the block asks for it */
 		return;

@@ -37,6 +37,7 @@ const char *p2p_offence_name(enum p2p_offence offence)
 	case P2P_OFFENCE_MESSAGE: return "message";
 	case P2P_OFFENCE_BLOCK: return "block";
 	case P2P_OFFENCE_EVIDENCE: return "evidence";
+	case P2P_OFFENCE_REFUSED: return "refused";
 	}
 	UNREACHABLE();
 }

@@ -128,8 +128,9 @@ enum p2p_offence {
 	P2P_OFFENCE_MESSAGE,        /* told: a consensus message, malformed or wrongly signed */
 	P2P_OFFENCE_BLOCK,          /* told: a block or certificate that does not hold */
 	P2P_OFFENCE_EVIDENCE,       /* told: evidence or a checkpoint that proves nothing */
+	P2P_OFFENCE_REFUSED,        /* told: a message that breaks a rule of consensus */
 };
-#define P2P_OFFENCE_COUNT 9
+#define P2P_OFFENCE_COUNT 10
 const char *p2p_offence_name(enum p2p_offence offence);
 
 #define P2P_SCORE_DROP 100 /* points; one fades a second */

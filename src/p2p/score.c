@@ -67,6 +67,7 @@ static const uint64_t offence_points[P2P_OFFENCE_COUNT] = {
 	[P2P_OFFENCE_MESSAGE] = 25,
 	[P2P_OFFENCE_BLOCK] = P2P_SCORE_DROP,
 	[P2P_OFFENCE_EVIDENCE] = 25,
+	[P2P_OFFENCE_REFUSED] = 2, /* around a change of the set an honest one sends some */
 };
 
 #define POINTS_MAX (4 * P2P_SCORE_DROP) /* more would only prolong the ban */
