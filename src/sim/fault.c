@@ -21,6 +21,23 @@ static uint64_t every_ms(enum sim_fault fault)
 	case SIM_FAULT_REORDER:
 	case SIM_FAULT_CLOCK:
 	case SIM_FAULT_WORKER:
+	case SIM_FAULT_DISK:
+	case SIM_FAULT_LOST_WRITE:
+	case SIM_FAULT_GARBAGE:
+	case SIM_FAULT_LOST_NAME:
+	case SIM_FAULT_LOST_BATCH:
+	case SIM_FAULT_EARLY_WRITE:
+	case SIM_FAULT_MISDIRECTED_WRITE:
+	case SIM_FAULT_MISDIRECTED_READ:
+	case SIM_FAULT_CORRUPT_READ:
+	case SIM_FAULT_READ_ERROR:
+	case SIM_FAULT_ROT:
+	case SIM_FAULT_KV_ROT:
+	case SIM_FAULT_FULL:
+	case SIM_FAULT_WRITE_ERROR:
+	case SIM_FAULT_FAILED_SYNC:
+	case SIM_FAULT_SLOW_SYNC:
+	case SIM_FAULT_CRASH_SYNC:
 	case SIM_FAULT_COUNT:
 		return 0; /* from the start */
 	case SIM_FAULT_CLOG:
@@ -105,6 +122,23 @@ static void plan(struct sim *sim, enum sim_fault fault)
 	heap_push(&sim->heap, sim->now_us + us, ENTRY_FAULT, (uint32_t)fault, 0, NULL);
 }
 
+/* Those whose disks may lose what they had promised are at most f, with the liars. */
+static void choose_fragile(struct sim *sim)
+{
+	struct rng *r = &sim->faults.rng;
+	uint64_t left = sim->faulty_left;
+
+	for (size_t i = 0; i < sim->site_count; i++) {
+		struct site *s = &sim->sites[(i + sim->options.seed) % sim->site_count];
+		uint64_t weight = sim->weights[s->index];
+
+		if (s->is_liar || weight > left || draw_is(r, 300))
+			continue;
+		s->is_fragile = true;
+		left -= weight;
+	}
+}
+
 void faults_init(struct sim *sim)
 {
 	struct faults *f = &sim->faults;
@@ -115,6 +149,7 @@ void faults_init(struct sim *sim)
 	for (size_t i = 0; i < SIM_FAULT_COUNT; i++)
 		if (sim->options.faults >> i & 1 && draw_is(r, 500))
 			f->active |= 1ull << i;
+	choose_fragile(sim);
 	if (faults_has(sim, SIM_FAULT_DELAY))
 		set_ways(sim);
 	if (faults_has(sim, SIM_FAULT_LOSS))
@@ -160,34 +195,18 @@ static void clog_a_link(struct sim *sim)
 	way->clogged_until_us = sim->now_us + draw(r, 0, 5 * SECOND_US);
 }
 
-/* Those that lost all are at most f. */
-static bool may_lose(const struct sim *sim, const struct site *s)
-{
-	uint64_t lost = sim->weights[s->index], total = 0;
-
-	for (size_t i = 0; i < sim->validator_count; i++) {
-		total += sim->weights[i];
-		if (sim->sites[i].has_lost)
-			lost += sim->weights[i];
-	}
-	return lost <= (total - 1) / 3;
-}
-
 static void crash(struct sim *sim)
 {
 	struct rng *r = &sim->faults.rng;
 	struct site *s = &sim->sites[any_site(sim)];
+	bool is_power = draw_is(r, 500);
 
-	if (s->state == SITE_DOWN || (s->is_validator && !may_lose(sim, s)))
+	if (s->state == SITE_DOWN)
 		return;
 	sim_fired(sim, SIM_FAULT_CRASH);
-	/* A store in memory is gone; who does not know what it signed must not sign. */
-	s->has_lost = true;
-	s->is_validator = false;
-	oracle_forget(sim->oracle, s->index);
-	if (draw_is(r, 500)) /* the process alone: its machine tells the peers */
+	if (!is_power) /* its machine tells the peers */
 		net_site_gone(sim, s);
-	site_crash(s);
+	site_crash(s, is_power ? DISK_POWER_LOST : DISK_PROCESS_KILLED);
 	heap_push(&sim->heap, sim->now_us + draw_mean(r, 4 * SECOND_US), ENTRY_OPEN, (uint32_t)s->index, 0, NULL);
 }
 
@@ -235,7 +254,6 @@ void faults_begin(struct sim *sim, enum sim_fault fault)
 		s->paused_until_us = sim->now_us + draw(r, SECOND_US / 10, 10 * SECOND_US);
 		return;
 	case SIM_FAULT_RESTART:
-		return;
 		s = &sim->sites[any_site(sim)];
 		if (s->state != SITE_UP || s->paused_until_us > sim->now_us)
 			return;
@@ -252,6 +270,23 @@ void faults_begin(struct sim *sim, enum sim_fault fault)
 	case SIM_FAULT_REORDER:
 	case SIM_FAULT_CLOCK:
 	case SIM_FAULT_WORKER:
+	case SIM_FAULT_DISK:
+	case SIM_FAULT_LOST_WRITE:
+	case SIM_FAULT_GARBAGE:
+	case SIM_FAULT_LOST_NAME:
+	case SIM_FAULT_LOST_BATCH:
+	case SIM_FAULT_EARLY_WRITE:
+	case SIM_FAULT_MISDIRECTED_WRITE:
+	case SIM_FAULT_MISDIRECTED_READ:
+	case SIM_FAULT_CORRUPT_READ:
+	case SIM_FAULT_READ_ERROR:
+	case SIM_FAULT_ROT:
+	case SIM_FAULT_KV_ROT:
+	case SIM_FAULT_FULL:
+	case SIM_FAULT_WRITE_ERROR:
+	case SIM_FAULT_FAILED_SYNC:
+	case SIM_FAULT_SLOW_SYNC:
+	case SIM_FAULT_CRASH_SYNC:
 	case SIM_FAULT_COUNT:
 		return;
 	}
@@ -273,9 +308,13 @@ void faults_end(struct sim *sim)
 	sim->faults.are_over = true;
 	net_heal(sim);
 	for (size_t i = 0; i < sim->site_count; i++) {
+		if (sim->sites[i].disk)
+			disk_set_plan(sim->sites[i].disk, &disk_plan_none);
 		sim->sites[i].clock_ms = 0;
 		sim->sites[i].paused_until_us = 0;
 		if (sim->sites[i].state == SITE_DOWN)
 			site_open(&sim->sites[i]);
 	}
 }
+
+static_assert(SIM_FAULT_DISK + DISK_FAULT_COUNT == SIM_FAULT_CRASH_SYNC + 1, "the disk's faults stand together");

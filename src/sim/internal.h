@@ -16,6 +16,7 @@
 #include "chain/genesis.h"
 #include "crypto/ecc.h"
 #include "node/node.h"
+#include "sim/disk.h"
 #include "sim/oracle.h"
 #include "sim/sim.h"
 
@@ -82,6 +83,7 @@ struct site {
 	struct secret_key key;
 	struct addr address;
 	bool is_validator;           /* now: one that lost its disk comes back as an observer */
+	bool is_fragile;             /* its disk may lose what it had promised */
 	bool has_lost;               /* all that it had, the record of what it signed included */
 	bool is_liar;                /* the oracle believes nothing of its key */
 	enum site_state state;
@@ -89,6 +91,10 @@ struct site {
 	uint64_t paused_until_us;
 	int64_t clock_ms;            /* ahead of the true time */
 
+	struct disk *disk;           /* outlives the node */
+	uint64_t excuses;            /* faults of the disk before this life */
+	size_t refusal_count;        /* times that it did not start */
+	bool must_restart;           /* the node gave up, or its disk died */
 	struct store *store;
 	struct node *node;
 	struct node_head *head;
@@ -102,7 +108,8 @@ struct site {
 	size_t job_count;
 	struct node_job *written[SITE_JOB_MAX];   /* run, on their way back */
 	size_t written_count;
-	bool is_writing;
+	size_t run_count;            /* of those, appended */
+	bool is_writing, is_stalled;
 	struct node_batch *batches[NODE_BATCH_MAX]; /* with the workers */
 	size_t batch_count;
 	uint64_t worker_free_us[SITE_WORKER_MAX];
@@ -112,8 +119,12 @@ struct site {
 };
 
 void site_open(struct site *s);
-/* As a power loss does it. */
-void site_crash(struct site *s);
+/* Ends a life from outside; its disk is left as `end` leaves it. */
+void site_crash(struct site *s, enum disk_end end);
+void site_free(struct site *s);
+/* True if a read that failed here may have: the disk did it. */
+bool site_may_misread(const struct site *s);
+void site_set_plan(struct site *s);
 void site_end(struct site *s); /* in good order; opens again by itself */
 void site_write_begin(struct site *s);
 void site_write_done(struct site *s);
@@ -239,6 +250,7 @@ struct sim {
 	struct hash genesis_hash;
 	size_t validator_count, observer_count, site_count;
 	uint64_t weights[SITE_MAX];
+	uint64_t faulty_left;    /* weight that may still be given to liars and bad disks */
 	struct site sites[SITE_MAX];
 	struct net net;
 	struct faults faults;

@@ -141,7 +141,7 @@ struct sent {
 	struct hash hash;
 	struct addr from, to;
 	uint64_t nonce, value, max_fee, tip;
-	uint64_t height; /* final there; 0: not yet */
+	uint64_t gas, height; /* final there; 0: not yet */
 };
 
 struct spot {
@@ -213,7 +213,7 @@ static const struct set *set_of(const struct oracle *o, uint64_t height)
 
 /* --- accounts --- */
 
-static struct purse *account_of(struct oracle *o, const struct addr *address)
+static struct purse *purse_of(struct oracle *o, const struct addr *address)
 {
 	for (size_t i = 0; i < o->account_count; i++)
 		if (addr_equal(&o->accounts[i].address, address))
@@ -246,7 +246,7 @@ struct oracle *oracle_new(const struct sim *sim)
 		first->members[first->count++] = (struct member){ sim->sites[i].address, sim->weights[i] };
 	seal_set(o, first);
 	for (size_t i = 0; i < sim->genesis.account_count; i++) {
-		struct purse *a = account_of(o, &sim->genesis.accounts[i].address);
+		struct purse *a = purse_of(o, &sim->genesis.accounts[i].address);
 
 		a->balance = amount_of(&sim->genesis.accounts[i].balance);
 		a->nonce = sim->genesis.accounts[i].nonce;
@@ -411,13 +411,18 @@ static const char *certificate_fault(struct oracle *o, struct sim *sim, struct b
 
 /* --- a block that is new to the oracle --- */
 
+/* A read that failed says so, and the disk did it: nothing was served that is wrong. */
+static bool is_excused(const struct site *s, int code)
+{
+	return code == RPC_E_INTERNAL && site_may_misread(s);
+}
+
 struct walk {
 	struct oracle *o;
 	struct sim *sim;
 	const struct site *site;
 	const struct rpc_block *block;
 	uint64_t height;
-	bool has_failed;
 };
 
 static void transact(struct walk *w, const struct sent *t, uint64_t gas)
@@ -425,7 +430,7 @@ static void transact(struct walk *w, const struct sent *t, uint64_t gas)
 	struct oracle *o = w->o;
 	uint64_t base = w->block->header.base_fee.n.limbs[0];
 	uint64_t price = MIN(t->max_fee, base + t->tip);
-	struct purse *from = account_of(o, &t->from);
+	struct purse *from = purse_of(o, &t->from);
 	amount fee = (amount)price * gas;
 
 	if (from->nonce != t->nonce || from->balance < fee + t->value || t->max_fee < base || gas != 21000) {
@@ -436,12 +441,13 @@ static void transact(struct walk *w, const struct sent *t, uint64_t gas)
 	}
 	from->nonce++;
 	from->balance -= fee + t->value;
-	account_of(o, &t->to)->balance += t->value;
-	account_of(o, &w->block->header.coinbase)->balance += (amount)(price - base) * gas;
+	purse_of(o, &t->to)->balance += t->value;
+	purse_of(o, &w->block->header.coinbase)->balance += (amount)(price - base) * gas;
 	o->burned += (amount)base * gas;
 }
 
-static int take_tx(void *arg, const struct rpc_tx *t, struct err *err)
+/* Only noted: the walk may break off. */
+static int note_tx(void *arg, const struct rpc_tx *t, struct err *err)
 {
 	struct walk *w = arg;
 	struct oracle *o = w->o;
@@ -451,18 +457,22 @@ static int take_tx(void *arg, const struct rpc_tx *t, struct err *err)
 	if (!index || o->sent[*index].height != 0) {
 		sim_found(w->sim, SIM_SAFETY, "block %llu has a transaction that %s", (unsigned long long)w->height,
 			  index ? "was final before" : "nobody sent");
-		return OK;
+		return RPC_E_INTERNAL;
 	}
-	o->sent[*index].height = w->height;
 	if (o->final_count == o->final_capacity) {
 		o->final_capacity = MAX(2 * o->final_capacity, (size_t)128);
 		o->final = xrealloc(o->final, o->final_capacity * sizeof(o->final[0]));
 	}
 	o->final[o->final_count++] = *index;
-	transact(w, &o->sent[*index], t->receipt.gas_used);
-	if (w->sim->client.transfers)
-		client_final(w->sim, *index);
+	o->sent[*index].gas = t->receipt.gas_used;
 	return OK;
+}
+
+static void take_tx(struct walk *w, size_t index)
+{
+	w->o->sent[index].height = w->height;
+	transact(w, &w->o->sent[index], w->o->sent[index].gas);
+	client_final(w->sim, index);
 }
 
 static void check_account(struct walk *w, const struct rpc_reader_backend *reader, void *snapshot,
@@ -472,6 +482,8 @@ static void check_account(struct walk *w, const struct rpc_reader_backend *reade
 	int code = reader->ops->account(snapshot, w->height, &a->address, &found, NULL);
 
 	w->o->check_count++;
+	if (is_excused(w->site, code))
+		return;
 	if (code != OK || found.nonce != a->nonce || amount_of(&found.balance) != a->balance)
 		sim_found(w->sim, SIM_SAFETY, "node %zu has another balance or nonce at height %llu than the transfers "
 			  "that were sent make", w->site->index, (unsigned long long)w->height);
@@ -491,57 +503,85 @@ static void check_accounts(struct walk *w, const struct rpc_reader_backend *read
 		check_account(w, reader, snapshot, &o->accounts[i]);
 }
 
-static void extend(struct oracle *o, struct sim *sim, struct site *s, const struct rpc_reader_backend *reader,
-		   void *snapshot, uint64_t height, const struct rpc_block *block)
+static void append(struct oracle *o, const struct rpc_block *block, size_t tx_count)
 {
-	struct walk walk = { o, sim, s, block, height, false };
-	struct agreed *new;
-
-	if (!hash_equal(&block->header.parent_hash, &o->chain[height - 1].hash)) {
-		sim_found(sim, SIM_SAFETY, "block %llu does not stand on block %llu", (unsigned long long)height,
-			  (unsigned long long)height - 1);
-		return;
-	}
 	if (o->chain_count == o->chain_capacity) {
 		o->chain_capacity *= 2;
 		o->chain = xrealloc(o->chain, o->chain_capacity * sizeof(o->chain[0]));
 	}
-	new = &o->chain[o->chain_count++];
-	*new = (struct agreed){ .hash = block->hash, .state_root = block->header.state_root,
-				.tx_first = o->final_count };
-	if (block->tx_count > 0)
-		reader->ops->each_tx(snapshot, height, take_tx, &walk, NULL);
-	new->tx_count = o->final_count - new->tx_first;
-	if (new->tx_count != block->tx_count)
-		sim_found(sim, SIM_SAFETY, "node %zu shows %zu of %zu transactions of block %llu", s->index,
-			  new->tx_count, block->tx_count, (unsigned long long)height);
+	o->chain[o->chain_count++] = (struct agreed){
+		.hash = block->hash, .state_root = block->header.state_root,
+		.tx_first = o->final_count - tx_count, .tx_count = tx_count,
+	};
+}
+
+static void take_rewards(struct oracle *o, const struct rpc_block *block)
+{
 	for (size_t i = 0; i < block->withdrawal_count; i++) {
 		amount reward = (amount)block->withdrawals[i].amount_gwei * WEI_PER_GWEI;
 
-		account_of(o, &block->withdrawals[i].address)->balance += reward;
+		purse_of(o, &block->withdrawals[i].address)->balance += reward;
 		o->rewards += reward;
 	}
+}
+
+/* False: its transactions can't be read, and that is excused. */
+static bool extend(struct oracle *o, struct sim *sim, struct site *s, const struct rpc_reader_backend *reader,
+		   void *snapshot, uint64_t height, const struct rpc_block *block)
+{
+	struct walk walk = { o, sim, s, block, height };
+	size_t first = o->final_count;
+	int code = OK;
+
+	if (!hash_equal(&block->header.parent_hash, &o->chain[height - 1].hash)) {
+		sim_found(sim, SIM_SAFETY, "block %llu does not stand on block %llu", (unsigned long long)height,
+			  (unsigned long long)height - 1);
+		return true;
+	}
+	if (block->tx_count > 0)
+		code = reader->ops->each_tx(snapshot, height, note_tx, &walk, NULL);
+	if (is_excused(s, code)) {
+		o->final_count = first;
+		return false;
+	}
+	if (o->final_count - first != block->tx_count) {
+		sim_found(sim, SIM_SAFETY, "node %zu shows %zu of %zu transactions of block %llu", s->index,
+			  o->final_count - first, block->tx_count, (unsigned long long)height);
+		return true;
+	}
+	append(o, block, block->tx_count);
+	for (size_t i = first; i < o->final_count && !sim->is_over; i++)
+		take_tx(&walk, o->final[i]);
+	take_rewards(o, block);
 	if (!sim->is_over && height == reader->ops->height(snapshot) && draw_is(&o->rng, 250))
 		check_accounts(&walk, reader, snapshot);
 	sim->result->digest.lo = (sim->result->digest.lo ^ load_be64(block->hash.bytes)) * 0x9e3779b97f4a7c15ull;
+	return true;
 }
 
 /* --- heads --- */
 
-static void check_block(struct oracle *o, struct sim *sim, struct site *s, const struct rpc_reader_backend *reader,
+/* False: it can't be read, and that is excused. */
+static bool check_block(struct oracle *o, struct sim *sim, struct site *s, const struct rpc_reader_backend *reader,
 			void *snapshot, uint64_t height)
 {
 	struct rpc_block block = { 0 };
 	const struct agreed *known;
 	const char *fault;
+	struct err err = { 0 };
+	int code = reader->ops->block(snapshot, height, &block, &err);
 
 	o->check_count++;
-	if (reader->ops->block(snapshot, height, &block, NULL) != OK) {
-		sim_found(sim, SIM_SAFETY, "node %zu can't read block %llu", s->index, (unsigned long long)height);
-		return;
+	if (code != OK) {
+		if (!is_excused(s, code))
+			sim_found(sim, SIM_SAFETY, "node %zu can't read block %llu: %s", s->index,
+				  (unsigned long long)height, err.message);
+		return false;
 	}
-	if (height == o->chain_count)
-		extend(o, sim, s, reader, snapshot, height, &block);
+	if (height == o->chain_count && !extend(o, sim, s, reader, snapshot, height, &block)) {
+		rpc_block_clear(&block);
+		return false;
+	}
 	known = &o->chain[height];
 	if (height > 0 && !sim->is_over) {
 		fault = certificate_fault(o, sim, buf_bytes(&block.certificate), height, &block.hash);
@@ -556,6 +596,7 @@ static void check_block(struct oracle *o, struct sim *sim, struct site *s, const
 				  (unsigned long long)height);
 	}
 	rpc_block_clear(&block);
+	return true;
 }
 
 void oracle_head(struct oracle *o, struct sim *sim, struct site *s)
@@ -572,15 +613,15 @@ void oracle_head(struct oracle *o, struct sim *sim, struct site *s)
 		sim_found(sim, SIM_SAFETY, "node %zu has lost blocks %llu to %llu, which it had shown", s->index,
 			  (unsigned long long)height + 1, (unsigned long long)shown);
 	for (uint64_t h = shown + 1; h <= height && !sim->is_over; h++) {
-		if (h > o->chain_count)
-			sim_found(sim, SIM_SAFETY, "node %zu is ahead of what anyone showed", s->index);
-		else
-			check_block(o, sim, s, &reader, snapshot, h);
+		CHECK(h <= o->chain_count);
+		if (!check_block(o, sim, s, &reader, snapshot, h))
+			break;
+		shown = h;
 	}
 	if (shown > 0 && !sim->is_over && draw_is(&o->rng, 50))
 		for (size_t i = 0; i < LOOK_BACK && !sim->is_over; i++)
 			check_block(o, sim, s, &reader, snapshot, draw(&o->rng, 0, height));
-	o->shown[s->index].height = MAX(height, shown);
+	o->shown[s->index].height = shown;
 	reader.ops->close(snapshot);
 }
 
@@ -597,6 +638,8 @@ static void check_final(struct oracle *o, struct sim *sim, const struct site *s,
 		int code = reader->ops->find_tx(snapshot, &t->hash, &height, &index, NULL);
 
 		o->check_count++;
+		if (is_excused(s, code))
+			continue;
 		if (code != OK || height != t->height)
 			sim_found(sim, SIM_SAFETY, "node %zu has no receipt any more of a transaction that was final "
 				  "in block %llu", s->index, (unsigned long long)t->height);

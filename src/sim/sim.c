@@ -149,6 +149,8 @@ static void make(struct sim *sim)
 	client_init(sim);
 	make_genesis_hash(sim);
 	sim->oracle = oracle_new(sim);
+	sim->faulty_left = sim->genesis.validators.total.n - 1;
+	sim->faulty_left /= 3;
 	faults_init(sim);
 	for (size_t i = 0; i < sim->site_count; i++)
 		heap_push(&sim->heap, draw(r, 0, SECOND_US / 2), ENTRY_OPEN, (uint32_t)i, 0, NULL);
@@ -312,7 +314,7 @@ static void unmake(struct sim *sim)
 		if (e.kind == ENTRY_PACKET)
 			net_drop(sim, e.p);
 	for (size_t i = 0; i < sim->site_count; i++)
-		site_crash(&sim->sites[i]);
+		site_free(&sim->sites[i]);
 	net_clear(sim);
 	heap_clear(&sim->heap);
 	client_clear(sim);

@@ -45,7 +45,25 @@
 	X(RESTART, "restart", "a node ends in good order, and starts again")                   \
 	X(CLOCK, "clock", "clocks that are up to 30 s wrong")                                  \
 	X(JUMP, "jump", "a clock jumps by up to 30 s, either way")                             \
-	X(WORKER, "worker", "workers that take up to 300 ms")
+	X(WORKER, "worker", "workers that take up to 300 ms")                                  \
+	/* The disk's, in the order of disk.h. */                                              \
+	X(DISK, "torn-write", "disk: a crash leaves some of what was not synced")              \
+	X(LOST_WRITE, "lost-write", "disk: a crash leaves nothing of it")                      \
+	X(GARBAGE, "garbage", "disk: a crash leaves garbage where a file grew")                \
+	X(LOST_NAME, "lost-name", "disk: a crash undoes changes of a directory")               \
+	X(LOST_BATCH, "lost-batch", "disk: the key-value store wakes at an earlier moment")    \
+	X(EARLY_WRITE, "early-write", "disk: some of what is written is durable before the rest") \
+	X(MISDIRECTED_WRITE, "misdirected-write", "disk: a sector lies elsewhere")             \
+	X(MISDIRECTED_READ, "misdirected-read", "disk: a read gives other bytes")              \
+	X(CORRUPT_READ, "corrupt-read", "disk: a read gives a flipped bit")                    \
+	X(READ_ERROR, "read-error", "disk: a read fails")                                      \
+	X(ROT, "rot", "disk: bits at rest flip")                                               \
+	X(KV_ROT, "kv-rot", "disk: keys of the key-value store are lost")                      \
+	X(FULL, "full", "disk: full for a while")                                              \
+	X(WRITE_ERROR, "write-error", "disk: a write fails")                                   \
+	X(FAILED_SYNC, "failed-sync", "disk: a sync fails, and what was written is gone")      \
+	X(SLOW_SYNC, "slow-sync", "disk: a sync takes up to a second")                         \
+	X(CRASH_SYNC, "crash-sync", "the machine dies in a write, a sync or a rename")
 
 enum sim_fault {
 #define X(name, text, what) SIM_FAULT_##name,

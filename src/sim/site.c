@@ -79,11 +79,17 @@ static void recover(void *ctx, struct node_batch *batch)
 	heap_push(&sim->heap, *worker, ENTRY_BATCH, (uint32_t)s->index, s->life, batch);
 }
 
+/* From a machine that is dead nothing leaves. */
+static bool is_mute(const struct site *s)
+{
+	return s->state == SITE_DOWN || disk_is_dead(s->disk);
+}
+
 static void peer_write(void *ctx, uint64_t handle, struct bytes bytes)
 {
 	struct site *s = ctx;
 
-	if (s->state != SITE_DOWN)
+	if (!is_mute(s))
 		net_write(s, handle, bytes);
 }
 
@@ -91,7 +97,7 @@ static void peer_close(void *ctx, uint64_t handle)
 {
 	struct site *s = ctx;
 
-	if (s->state != SITE_DOWN)
+	if (!is_mute(s))
 		net_close(s, handle);
 }
 
@@ -99,7 +105,7 @@ static void peer_connect(void *ctx, size_t dial, const char *endpoint)
 {
 	struct site *s = ctx;
 
-	if (s->state != SITE_DOWN)
+	if (!is_mute(s))
 		net_connect(s, dial, endpoint);
 }
 
@@ -109,8 +115,38 @@ static void publish(void *ctx, struct node_head *head)
 
 	node_head_unref(s->head);
 	s->head = head;
-	if (s->state != SITE_DOWN)
+	if (!is_mute(s))
 		oracle_head(s->sim->oracle, s->sim, s);
+}
+
+/* --- what its disk did --- */
+
+static uint64_t excuses_of(const struct site *s)
+{
+	static const enum disk_fault kinds[] = {
+		DISK_MISDIRECTED_READ, DISK_CORRUPT_READ, DISK_READ_ERROR, DISK_FULL, DISK_WRITE_ERROR, DISK_FAILED_SYNC,
+	};
+	const uint64_t *counters = disk_counters(s->disk);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
+		sum += counters[kinds[i]];
+	return sum;
+}
+
+static bool is_damaged(const struct site *s)
+{
+	return disk_damage(s->disk, NULL) > 0;
+}
+
+static bool is_excused(const struct site *s)
+{
+	return is_damaged(s) || disk_is_dead(s->disk) || excuses_of(s) > s->excuses;
+}
+
+bool site_may_misread(const struct site *s)
+{
+	return is_damaged(s) || disk_misreads(s->disk) > 0;
 }
 
 static void stop(void *ctx, const struct err *err)
@@ -120,7 +156,8 @@ static void stop(void *ctx, const struct err *err)
 	if (s->state == SITE_DOWN)
 		return;
 	s->stopped = *err;
-	if (!s->is_liar)
+	s->must_restart = true;
+	if (!s->is_liar && !is_excused(s))
 		sim_found(s->sim, SIM_STOPPED, "node %zu stops: %s", s->index, err->message);
 }
 
@@ -166,32 +203,127 @@ static int open_node(struct site *s, struct err *err)
 	return node_new(&s->node, &config, s->store, &io, err);
 }
 
+/* Rates at which a run sees a few of each, of the kinds that this seed has. */
+void site_set_plan(struct site *s)
+{
+	static const uint32_t rates[DISK_FAULT_COUNT] = {
+		[DISK_TORN_WRITE] = 400000, [DISK_LOST_WRITE] = 300000, [DISK_GARBAGE] = 300000,
+		[DISK_LOST_NAME] = 500000, [DISK_LOST_BATCH] = 700000, [DISK_EARLY_WRITE] = 100000,
+		[DISK_MISDIRECTED_WRITE] = 100000, [DISK_MISDIRECTED_READ] = 500, [DISK_CORRUPT_READ] = 500,
+		[DISK_READ_ERROR] = 500, [DISK_ROT] = 200000, [DISK_KV_ROT] = 100000, [DISK_FULL] = 2000,
+		[DISK_WRITE_ERROR] = 1000, [DISK_FAILED_SYNC] = 3000, [DISK_SLOW_SYNC] = 20000, [DISK_CRASH] = 3000,
+	};
+	struct disk_plan plan = { .full_count = 20 };
+
+	for (size_t i = 0; i < DISK_FAULT_COUNT; i++)
+		if (faults_has(s->sim, (enum sim_fault)(SIM_FAULT_DISK + i)))
+			plan.chance[i] = rates[i];
+	if (!s->is_fragile)
+		plan.chance[DISK_ROT] = plan.chance[DISK_KV_ROT] = plan.chance[DISK_MISDIRECTED_WRITE] = 0;
+	disk_set_plan(s->disk, &plan);
+}
+
+static struct store_options options_of(struct site *s)
+{
+	return (struct store_options){
+		.dir = "node", .medium = disk_medium(s->disk), .tree_memory_max = 64 * MIB,
+		.history_ms = HISTORY_MS_DEFAULT, .seed = rng_next(&s->sim->rng),
+	};
+}
+
+static void make_disk(struct site *s)
+{
+	struct sim *sim = s->sim;
+	struct store_options options;
+
+	s->disk = disk_new(rng_next(&sim->rng), &disk_plan_none);
+	options = options_of(s);
+	CHECK(store_create(&options, &sim->genesis, NULL) == OK);
+	site_set_plan(s);
+}
+
+static void count_disk(struct site *s)
+{
+	const uint64_t *counters = disk_counters(s->disk);
+
+	for (size_t i = 0; i < DISK_FAULT_COUNT; i++)
+		s->sim->result->firings[SIM_FAULT_DISK + i] += counters[i];
+}
+
+static void open_later(struct site *s, uint64_t mean_us)
+{
+	heap_push(&s->sim->heap, s->sim->now_us + 1000 + draw_mean(&s->sim->rng, mean_us), ENTRY_OPEN,
+		  (uint32_t)s->index, 0, NULL);
+}
+
+/* What its operator does who was told that the disk lost what was promised: nothing of
+ * it is used again, and what this node signed is not known. */
+static void start_over(struct site *s)
+{
+	count_disk(s);
+	disk_free(s->disk);
+	s->disk = NULL;
+	s->is_validator = false;
+	s->has_lost = true;
+	oracle_forget(s->sim->oracle, s->index);
+	open_later(s, SECOND_US);
+}
+
+/* It does not start. Right, if the disk gave a reason. */
+static void on_refused(struct site *s, const struct err *err)
+{
+	bool was_dead = disk_is_dead(s->disk);
+
+	s->state = SITE_DOWN;
+	s->refusal_count++;
+	if (is_damaged(s) && !was_dead && excuses_of(s) == s->excuses) {
+		start_over(s);
+	} else if (was_dead || excuses_of(s) > s->excuses) {
+		open_later(s, SECOND_US);
+	} else {
+		sim_found(s->sim, SIM_STOPPED, "node %zu does not start: %s", s->index, err->message);
+	}
+}
+
 void site_open(struct site *s)
 {
 	struct sim *sim = s->sim;
-	const struct store_options options = {
-		.tree_memory_max = 64 * MIB, .history_ms = HISTORY_MS_DEFAULT, .seed = rng_next(&sim->rng),
-	};
+	struct store_options options;
 	struct store_report report;
 	struct err err = { 0 };
 	int code;
 
 	CHECK(s->state == SITE_DOWN);
+	if (s->disk)
+		disk_restart(s->disk);
+	else
+		make_disk(s);
 	s->reader = (struct node_reader){ acquire, s, &sim->genesis.params, wall_ms };
 	s->life++;
 	s->wake_us = s->peer_wake_us = s->tick_at_us = s->peer_tick_at_us = UINT64_MAX;
 	s->stopped = (struct err){ 0 };
-	s->is_writing = false;
+	s->is_writing = s->is_stalled = s->must_restart = false;
+	s->excuses = excuses_of(s);
 	memset(s->worker_free_us, 0, sizeof(s->worker_free_us));
+	options = options_of(s);
 	code = store_open(&s->store, &options, &sim->genesis, &report, &err);
-	if (code == OK) {
+	/* As weftd does. */
+	if (code == OK && s->is_validator && report.consensus_log_missing) {
+		code = ERR_SET(&err, NODE_E_SIGN_RECORD, "the record of what it signed is missing");
+		store_close(s->store);
+	} else if (code == OK) {
 		s->state = SITE_UP;
 		code = open_node(s, &err);
+		if (code != OK)
+			store_close(s->store);
 	}
-	if (code != OK)
-		sim_found(sim, SIM_STOPPED, "node %zu does not start: %s", s->index, err.message);
-	else
+	if (code != OK) {
+		node_head_unref(s->head);
+		s->head = NULL;
+		on_refused(s, &err);
+	} else {
 		site_turn_end(s);
+	}
 }
 
 /* --- closing --- */
@@ -214,14 +346,24 @@ static void close_all(struct site *s)
 	s->node = NULL;
 	store_close(s->store);
 	s->store = NULL;
+	s->paused_until_us = 0;
 }
 
-void site_crash(struct site *s)
+void site_crash(struct site *s, enum disk_end end)
 {
 	if (s->state == SITE_DOWN)
 		return;
+	disk_stop(s->disk, end);
 	close_all(s);
-	s->paused_until_us = 0;
+}
+
+void site_free(struct site *s)
+{
+	site_crash(s, DISK_POWER_LOST);
+	if (!s->disk)
+		return;
+	count_disk(s);
+	disk_free(s->disk);
 }
 
 void site_end(struct site *s)
@@ -240,8 +382,21 @@ static void wind_down(struct site *s)
 		return;
 	net_site_gone(sim, s);
 	close_all(s);
-	heap_push(&sim->heap, sim->now_us + draw(&sim->rng, SECOND_US / 10, 3 * SECOND_US), ENTRY_OPEN,
-		  (uint32_t)s->index, 0, NULL);
+	open_later(s, SECOND_US);
+}
+
+/* Its disk died under it, or it gave up: either way it is started again, or is over. */
+static void restart(struct site *s)
+{
+	bool has_lost = !disk_is_dead(s->disk) && is_damaged(s) && !s->is_liar;
+
+	if (!disk_is_dead(s->disk) || draw_is(&s->sim->rng, 500))
+		net_site_gone(s->sim, s);
+	site_crash(s, DISK_PROCESS_KILLED);
+	if (has_lost)
+		start_over(s);
+	else
+		open_later(s, 3 * SECOND_US);
 }
 
 /* --- events --- */
@@ -249,7 +404,9 @@ static void wind_down(struct site *s)
 void site_turn_end(struct site *s)
 {
 	node_on_turn_end(s->node);
-	if (s->state == SITE_ENDING)
+	if (s->must_restart || disk_is_dead(s->disk))
+		restart(s);
+	else if (s->state == SITE_ENDING)
 		wind_down(s);
 }
 
@@ -300,38 +457,81 @@ void site_batch_done(struct site *s, struct node_batch *batch)
 
 /* --- the writer --- */
 
+static void write_again(struct site *s, uint64_t after_us, enum entry_kind kind)
+{
+	heap_push(&s->sim->heap, s->sim->now_us + after_us, kind, (uint32_t)s->index, s->life, NULL);
+}
+
+/* Appends the group's records; false if the disk is full: again later. */
+static bool append_group(struct site *s, struct err *err)
+{
+	while (s->run_count < s->written_count) {
+		int code = node_job_run(s->written[s->run_count], err);
+
+		if (code == STORE_E_WRITE && !disk_is_dead(s->disk)) {
+			if (!s->is_stalled)
+				node_on_write_stall(s->node, true, err);
+			s->is_stalled = true;
+			return false;
+		}
+		s->run_count++;
+	}
+	if (s->is_stalled)
+		node_on_write_stall(s->node, false, NULL);
+	s->is_stalled = false;
+	return true;
+}
+
+static void take_group(struct site *s)
+{
+	size_t count = node_jobs_group(s->jobs, s->job_count);
+
+	memcpy(s->written, s->jobs, count * sizeof(s->jobs[0]));
+	s->written_count = count;
+	s->run_count = 0;
+	s->job_count -= count;
+	memmove(s->jobs, s->jobs + count, s->job_count * sizeof(s->jobs[0]));
+}
+
+/* What can't be finished stops the node; what was not begun is lost with it. */
+static void fail_group(struct site *s, size_t from, const struct err *err)
+{
+	struct node_job *jobs[SITE_JOB_MAX];
+	size_t count = s->written_count - from;
+
+	memcpy(jobs, s->written + from, count * sizeof(jobs[0]));
+	s->written_count = from;
+	for (size_t i = 0; i < count; i++)
+		node_on_job_failed(s->node, jobs[i], err);
+}
+
 /* One group that shares a sync; all that it does to the disk is done here, what
  * comes of it is known later. */
 void site_write_begin(struct site *s)
 {
-	struct sim *sim = s->sim;
-	size_t count = node_jobs_group(s->jobs, s->job_count);
 	struct err err = { 0 };
 	int code = OK;
 
-	CHECK(s->written_count == 0);
-	if (count == 0) {
-		s->is_writing = false;
+	if (s->written_count == 0)
+		take_group(s);
+	if (!append_group(s, &err)) {
+		write_again(s, SECOND_US / 10, ENTRY_WRITER);
+		site_turn_end(s);
 		return;
 	}
-	memcpy(s->written, s->jobs, count * sizeof(s->jobs[0]));
-	s->written_count = count;
-	s->job_count -= count;
-	memmove(s->jobs, s->jobs + count, s->job_count * sizeof(s->jobs[0]));
-	for (size_t i = 0; code == OK && i < count; i++)
-		code = node_job_run(s->written[i], &err);
-	CHECK(code == OK);
-	node_jobs_sync(s->written, count);
-	for (size_t i = 0; code == OK && i < count; i++)
+	node_jobs_sync(s->written, s->written_count);
+	for (size_t i = 0; code == OK && i < s->written_count; i++) {
 		code = node_job_finish(s->written[i], &err);
-	CHECK(code == OK);
-	heap_push(&sim->heap, sim->now_us + draw(&sim->rng, 200, 1500), ENTRY_WRITTEN, (uint32_t)s->index, s->life,
-		  NULL);
+		if (code != OK)
+			fail_group(s, i, &err);
+	}
+	write_again(s, draw(&s->sim->rng, 200, 1500) + disk_latency_ms(s->disk) * 1000ull, ENTRY_WRITTEN);
+	if (disk_is_dead(s->disk) || s->must_restart)
+		site_turn_end(s);
 }
 
 void site_write_done(struct site *s)
 {
-	struct sim *sim = s->sim;
 	size_t count = s->written_count;
 	struct node_job *jobs[SITE_JOB_MAX];
 
@@ -340,7 +540,7 @@ void site_write_done(struct site *s)
 	for (size_t i = 0; i < count; i++)
 		node_on_job(s->node, jobs[i]);
 	if (s->job_count > 0)
-		heap_push(&sim->heap, sim->now_us, ENTRY_WRITER, (uint32_t)s->index, s->life, NULL);
+		write_again(s, 0, ENTRY_WRITER);
 	else
 		s->is_writing = false;
 	site_turn_end(s);
