@@ -24,9 +24,9 @@
  * - On opening: state tree at S, then every record after S: its batch again, its
  *   difference into the tree, the root compared with the header's. Any mismatch
  *   is STORE_E_CORRUPT and names the height; nothing is repaired silently.
- * - A log that lost its end looks like one that a crash tore. Three know better: a later
- *   record (wal.h), the database's tip (its tables may be newer than S), and
- *   dir/chain/TIP, the last final block, written without a sync.
+ * - A log that lost its end looks like one that a crash tore. Four know better: a later
+ *   record and the log's own note (wal.h), the database's tip (its tables may be newer
+ *   than S), and dir/chain/TIP, the last final block, written without a sync.
  *
  * Threads: the writer (store_log, store_apply, store_flush_write, consensus log)
  * is one thread; the state cache belongs to the node's thread; readers may be
@@ -72,7 +72,7 @@ struct store_block {
  *   dir/VERSION   database version and genesis hash; written last
  *   dir/LOCK      held while a process uses the directory; its pid
  *   dir/chain/    LevelDB; SYNCED: what is promised of it (kv_synced.h); TIP: see above
- *   dir/log/      segments of the commit log and the consensus log
+ *   dir/log/      segments and notes of the commit log and the consensus log
  *
  * Other names in the directory are left alone. STORE_E_EXISTS if one of these is
  * there; on failure nothing is left behind. */

@@ -37,6 +37,50 @@ void segment_file_name(char out[SEGMENT_NAME_MAX], const struct wal *w, uint64_t
 	snprintf(out, SEGMENT_NAME_MAX, "%s-%016" PRIx64 ".log", w->name, first_index);
 }
 
+void note_encode(uint8_t out[NOTE_SIZE], const struct note *n)
+{
+	store_le64(out, n->first_index);
+	store_le64(out + 8, n->synced);
+	store_le32(out + 16, n->chain);
+	store_le32(out + 20, crc32c(0, bytes_of(out, 20)));
+}
+
+bool note_decode(struct note *out, const uint8_t in[NOTE_SIZE])
+{
+	if (crc32c(0, bytes_of(in, 20)) != load_le32(in + 20))
+		return false;
+	*out = (struct note){ load_le64(in), load_le64(in + 8), load_le32(in + 16) };
+	return true;
+}
+
+/* --- the note --- */
+
+/* Everything up to now is synced. 0 or an errno. */
+static int write_note(const struct wal *w, uint64_t first_index)
+{
+	const struct note n = { first_index, w->synced_index, w->chain };
+	uint8_t out[NOTE_SIZE];
+
+	CHECK(w->synced_index == w->next_index);
+	note_encode(out, &n);
+	return medium_write(w->note, 0, bytes_of(out, sizeof(out)));
+}
+
+/* Opens the note and reads it, if there is one. */
+static void open_note(struct wal *w)
+{
+	char name[SEGMENT_NAME_MAX];
+	uint8_t content[NOTE_SIZE];
+	bool whole;
+
+	snprintf(name, sizeof(name), "%s.note", w->name);
+	if (medium_open(w->dir, &w->note, name, MEDIUM_WRITE | MEDIUM_CREATE) != 0)
+		return; /* with none less is known, and nothing wrong */
+	if (medium_read(w->note, 0, content, sizeof(content), &whole) != 0 || !whole ||
+	    !note_decode(&w->noted, content))
+		w->noted = (struct note){ 0 };
+}
+
 /* --- the directory --- */
 
 /* True if `file` is this log's segment; with `suffix` ".tmp", one half made. */
@@ -150,8 +194,31 @@ static struct segment *newest(struct wal *w)
 	return &w->segments[w->segment_count - 1];
 }
 
-/* What was read may so far stand in the page cache only: it becomes durable
- * before anybody acts on it. */
+#define REWRITE_SIZE (64u << 10)
+
+/* What was read may so far stand in the page cache only, and after a sync that failed the
+ * kernel takes it for written: written again it becomes durable, before anybody acts on it. */
+static void write_again(struct wal *w, const char *name)
+{
+	uint8_t *block = xmalloc(REWRITE_SIZE);
+	uint64_t at = w->unsure_at, size = newest(w)->size;
+	bool whole = true;
+	int error = 0;
+
+	while (!error && whole && at < size) {
+		size_t part = (size_t)MIN(size - at, (uint64_t)REWRITE_SIZE);
+
+		error = medium_read(w->file, at, block, part, &whole);
+		if (!error && whole)
+			error = medium_write(w->file, at, bytes_of(block, part));
+		at += part;
+	}
+	free(block);
+	if (error || !whole)
+		fatal("cannot write the end of %s again: %s; check the disk, then restart", name,
+		      error ? strerror(error) : "the file became shorter");
+}
+
 static int open_newest(struct wal *w, struct err *err)
 {
 	char name[SEGMENT_NAME_MAX];
@@ -165,8 +232,9 @@ static int open_newest(struct wal *w, struct err *err)
 	error = w->file->ops->truncate(w->file, newest(w)->size);
 	if (error)
 		fatal("cannot cut the torn tail off %s: %s", name, strerror(error));
+	write_again(w, name);
+	sync_directory(w); /* the note's name too */
 	wal_sync(w);
-	sync_directory(w);
 	return OK;
 }
 
@@ -201,9 +269,13 @@ int wal_open(struct wal **out, const struct medium *medium, const char *dir, con
 	*report = (struct wal_report){ 0 };
 	w->name = xstrdup(name);
 	code = look(w, medium ? medium : medium_posix(), dir, create, err);
+	if (code == OK)
+		open_note(w);
 	if (code == OK && create) {
 		w->next_index = w->synced_index = 1;
 		code = start_segment(w, err);
+		if (code == OK && w->note)
+			(void)write_note(w, w->next_index);
 	} else if (code == OK) {
 		code = wal_read(w, replay, ctx, report, err);
 		if (code == OK)
@@ -222,6 +294,7 @@ void wal_close(struct wal *w)
 	if (!w)
 		return;
 	medium_close(w->file);
+	medium_close(w->note);
 	medium_close_dir(w->dir);
 	free(w->segments);
 	free(w->name);
@@ -293,6 +366,9 @@ void wal_sync(struct wal *w)
 		return;
 	sync_or_die(w, w->file);
 	w->synced_index = w->next_index;
+	/* A note that can't be written says less, and nothing wrong. */
+	if (w->note)
+		(void)write_note(w, w->segments[0].first_index);
 }
 
 /* --- segments --- */
@@ -305,19 +381,35 @@ int wal_rotate(struct wal *w, struct err *err)
 	return start_segment(w, err);
 }
 
+/* Makes it durable that `first_index` is the oldest: who then finds less has lost something.
+ * False if that can't be. */
+static bool note_first(struct wal *w, uint64_t first_index)
+{
+	if (!w->note)
+		return true;
+	wal_sync(w);
+	if (write_note(w, first_index) != 0)
+		return false;
+	sync_or_die(w, w->note);
+	return true;
+}
+
 void wal_trim(struct wal *w, uint64_t keep_from)
 {
 	char name[SEGMENT_NAME_MAX];
 	size_t gone = 0;
 	int error;
 
-	while (gone + 1 < w->segment_count && w->segments[gone + 1].first_index <= keep_from) {
-		segment_file_name(name, w, w->segments[gone].first_index);
+	while (gone + 1 < w->segment_count && w->segments[gone + 1].first_index <= keep_from)
+		gone++;
+	if (!gone || !note_first(w, w->segments[gone].first_index))
+		return;
+	for (size_t i = 0; i < gone; i++) {
+		segment_file_name(name, w, w->segments[i].first_index);
 		error = w->dir->ops->unlink(w->dir, name);
 		if (error)
 			fatal("cannot remove old log segment %s: %s", name, strerror(error));
 		sync_directory(w);
-		gone++;
 	}
 	w->segment_count -= gone;
 	memmove(w->segments, w->segments + gone, w->segment_count * sizeof(w->segments[0]));

@@ -12,13 +12,29 @@
  *
  * A crash may leave anything of what was written since the last sync: a tail cut
  * short, or a hole with a whole record behind it. So a broken record is a torn
- * tail, cut off on opening and said, if it stands in the newest segment and no
- * record behind it knows it as synced; otherwise the medium lost something that
- * was promised, and opening is refused. (The very last synced record has no
- * witness behind it here; the store keeps one for the commit log.)
+ * tail, cut off on opening and said, if it stands in the newest segment and nobody
+ * knows it as synced; otherwise the medium lost something that was promised, and
+ * opening is refused. Who knows:
+ *
+ * - the records behind it, each with its `synced`;
+ * - the note, for the very last records and for segments that are gone from either end:
+ *
+ *       name.note   first index kept (8) ‖ synced (8) ‖ chain value there (4) ‖ crc32c (4)
+ *
+ *   It is written after each sync and not synced itself, which would cost as much again:
+ *   what it says was so, and it may be old by what the kernel had not yet written back when
+ *   the power went (some 30 s), or gone. So one fault at a time is always found: a power
+ *   loss takes nothing that was synced, and rot, a lost write or a deleted file later finds
+ *   the note in place. Only both within those seconds, in the very last records, pass for a
+ *   torn tail. Before segments are removed it is synced.
+ *
+ * A record that reads broken is read again from the disk before it is judged: a misread
+ * must not cut off what is whole.
  *
  * A write error or a failed sync ends the process (fatal): the kernel may have
- * dropped the pages, so trying again could claim a durability that is not there.
+ * dropped the pages, so trying again could claim a durability that is not there. The next
+ * process may even read them still, with nothing on the disk: so on opening what nobody
+ * knows as synced is written again, in place, and synced, before anybody acts on it.
  * ENOSPC on append is reported instead, before anything was acknowledged.
  */
 #ifndef WEFT_STORE_WAL_H
@@ -64,7 +80,8 @@ void wal_sync(struct wal *w);
 int wal_rotate(struct wal *w, struct err *err);
 
 /* Removes the segments whose every record is below `keep_from`, oldest first, so
- * that a crash leaves no gap. The newest segment stays. */
+ * that a crash leaves no gap. The newest segment stays; all do, if the disk is too full to
+ * note it. */
 void wal_trim(struct wal *w, uint64_t keep_from);
 
 /* The index of the oldest record that is kept, and of the next to come. */

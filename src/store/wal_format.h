@@ -15,6 +15,15 @@
 
 #define SEGMENT_NAME_MAX 96
 
+#define NOTE_SIZE 24
+
+/* What is known of the log beside it; see wal.h. */
+struct note {
+	uint64_t first_index; /* of the oldest segment */
+	uint64_t synced;      /* index below which all is synced; 0: nothing is known */
+	uint32_t chain;       /* the CRC of the record below it */
+};
+
 struct segment {
 	uint64_t first_index;
 	uint64_t size; /* bytes */
@@ -24,6 +33,9 @@ struct wal {
 	char *name;
 	struct medium_dir *dir;
 	struct medium_file *file; /* the newest segment */
+	struct medium_file *note; /* NULL if there was no room for one */
+	struct note noted;        /* on opening */
+	uint64_t unsure_at;       /* from here on nobody knows the newest segment as synced */
 	struct segment *segments;
 	size_t segment_count;
 	uint64_t next_index;
@@ -43,12 +55,16 @@ void record_header_decode(struct record_header *out, const uint8_t in[RECORD_HEA
 
 void segment_header_encode(uint8_t out[SEGMENT_HEADER_SIZE], uint64_t first_index, uint32_t chain);
 
+void note_encode(uint8_t out[NOTE_SIZE], const struct note *n);
+/* False if these are not what note_encode() gave. */
+bool note_decode(struct note *out, const uint8_t in[NOTE_SIZE]);
+
 /* "name-0000000000000001.log". */
 void segment_file_name(char out[SEGMENT_NAME_MAX], const struct wal *w, uint64_t first_index);
 
 /* Reads all segments in w->segments, whose first_index are known and rising,
- * gives their records to `replay`, sets sizes, next_index and chain, and cuts a
- * torn tail off. (wal_read.c) */
+ * gives their records to `replay`, sets sizes (of the newest: up to a torn tail), next_index,
+ * chain and unsure_at. (wal_read.c) */
 int wal_read(struct wal *w, wal_replay_fn replay, void *ctx, struct wal_report *report,
 	     struct err *err);
 

@@ -10,6 +10,8 @@
 #include "base/crc32c.h"
 #include "base/limits.h"
 
+/* How often a broken record is read. */
+#define READ_COUNT 3
 /* How much behind a broken record is searched for a witness of a loss. */
 #define TAIL_SIZE_MAX (512 * MIB)
 
@@ -99,6 +101,8 @@ static int judge_tail(struct reader *r, uint32_t broken_crc, struct err *err)
 	struct buf tail = { 0 };
 	int code;
 
+	if (broken < r->w->noted.synced)
+		return corrupt(r, err, "a broken record that was synced");
 	if (size > TAIL_SIZE_MAX)
 		return corrupt(r, err, "a broken record with much behind it");
 	code = read_at(r, r->at, buf_extend(&tail, size), size, err);
@@ -107,6 +111,14 @@ static int judge_tail(struct reader *r, uint32_t broken_crc, struct err *err)
 			code = corrupt(r, err, "a broken record that was synced");
 	buf_clear(&tail);
 	return code;
+}
+
+/* Compares the chain's value below `next_index` with what is noted of it. */
+static int check_note(const struct reader *r, uint64_t next_index, uint32_t chain, struct err *err)
+{
+	if (next_index == r->w->noted.synced && chain != r->w->noted.chain)
+		return corrupt(r, err, "this is not what was synced here");
+	return OK;
 }
 
 static int read_header(struct reader *r, uint64_t first_index, bool is_oldest, struct err *err)
@@ -119,19 +131,50 @@ static int read_header(struct reader *r, uint64_t first_index, bool is_oldest, s
 	code = read_at(r, 0, header, sizeof(header), err);
 	if (code != OK)
 		return code;
+	segment_header_encode(expected, first_index, load_le32(header + 20));
+	if (memcmp(header, expected, sizeof(header)) != 0)
+		return corrupt(r, err, "a broken segment header");
+	if (is_oldest && r->w->noted.synced && first_index > r->w->noted.first_index)
+		return corrupt(r, err, "records before this segment are missing");
 	if (is_oldest) {
 		r->w->chain = load_le32(header + 20);
 		r->w->next_index = first_index;
 	}
-	segment_header_encode(expected, first_index, load_le32(header + 20));
-	if (memcmp(header, expected, sizeof(header)) != 0)
-		return corrupt(r, err, "a broken segment header");
 	if (first_index != r->w->next_index)
 		return corrupt(r, err, "records before this segment are missing");
 	if (r->w->chain != load_le32(header + 20))
 		return corrupt(r, err, "this segment does not continue the one before it");
-	r->at = SEGMENT_HEADER_SIZE;
-	return OK;
+	code = check_note(r, first_index, r->w->chain, err);
+	r->at = r->w->unsure_at = SEGMENT_HEADER_SIZE;
+	return code;
+}
+
+/* Reads the record at r->at, again from the disk if it is broken. */
+static int read_surely(struct reader *r, struct record_header *h, uint32_t *crc, bool *valid,
+		       struct err *err)
+{
+	int code = read_record(r, h, crc, valid, err);
+
+	for (int n = 1; code == OK && !*valid && n < READ_COUNT; n++) {
+		r->f->ops->uncache(r->f);
+		code = read_record(r, h, crc, valid, err);
+	}
+	return code;
+}
+
+/* A record is whole: the log stands behind it. */
+static void take_record(struct reader *r, const struct record_header *h, uint32_t crc)
+{
+	struct wal *w = r->w;
+
+	/* Written right after a sync: those before it are on the disk. */
+	if (h->synced == h->index)
+		w->unsure_at = r->at;
+	w->chain = crc;
+	w->next_index++;
+	r->at += h->length + RECORD_OVERHEAD;
+	if (w->next_index <= w->noted.synced)
+		w->unsure_at = r->at;
 }
 
 static int read_records(struct reader *r, bool is_newest, wal_replay_fn replay, void *ctx,
@@ -143,7 +186,7 @@ static int read_records(struct reader *r, bool is_newest, wal_replay_fn replay, 
 	int code;
 
 	while (r->at < r->size) {
-		code = read_record(r, &h, &crc, &valid, err);
+		code = read_surely(r, &h, &crc, &valid, err);
 		if (code != OK)
 			return code;
 		if (!valid && !is_newest)
@@ -152,14 +195,18 @@ static int read_records(struct reader *r, bool is_newest, wal_replay_fn replay, 
 			report->torn_size = r->size - r->at;
 			return judge_tail(r, crc, err);
 		}
+		code = check_note(r, h.index + 1, crc, err);
+		if (code != OK)
+			return code;
 		code = replay ? replay(ctx, h.index, h.kind, buf_bytes(&r->payload), err) : OK;
 		if (code != OK)
 			return err_prefix(err, code, "%s at byte %" PRIu64, r->file, r->at);
-		r->w->chain = crc;
-		r->w->next_index++;
-		r->at += h.length + RECORD_OVERHEAD;
+		take_record(r, &h, crc);
 		report->record_count++;
 	}
+	/* The note is read first: what it knows is in some segment, or gone. */
+	if (is_newest && r->w->next_index < r->w->noted.synced)
+		return corrupt(r, err, "records that were synced are missing behind it");
 	return OK;
 }
 

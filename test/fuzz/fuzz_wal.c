@@ -1,30 +1,30 @@
 /*
- * The log after damage. The input says which records are written, where a sync or
- * a new segment comes in between, and what then happens to the bytes of the
- * segments. Opening gives a beginning of what was written, with all that is known
- * to be synced by a record that stands, or refuses; and what it opens goes on.
+ * The log after a crash and damage, on a simulated disk. The input says which records are
+ * written, where a sync, a new segment or a trim comes in between, whether the power goes,
+ * and what then happens to the bytes of the files. Opening gives a beginning of what was
+ * written, with all that was synced, or refuses; what it opens goes on, and opens again alike.
+ * Only if the log's note is damaged as well may the newest synced records be missing.
  *
- *   count of records (1 byte, modulo 8), then for each: size (1), what follows it (1)
- *   then damages: segment (1), kind (1), position (2), value (1)
+ *   crash (1 byte: 0 none), seed of what it leaves (1)
+ *   count of records (1, modulo 8), then for each: size (1), what follows it (1)
+ *   then damages: file (1), kind (1), position (2), value (1)
  */
 #include "fuzz.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/check.h"
+#include "sim/disk.h"
 #include "store/wal.h"
 
 const char *const fuzz_seeds[] = {
-	"03 0501 0001 0901",
-	"03 0501 0001 0901 00 00 0020 ff",
-	"04 0502 0001 0903 1001 01 00 0020 01",
-	"07 0500 0000 0900 1000 2000 3001 4003 00 01 0050 00",
-	"05 0501 0501 0503 0501 0501 00 02 0000 00",
-	"06 0a01 0a03 0a01 0a03 0a01 0a01 01 01 0020 00 02 00 0010 07",
+	"00 00 03 0501 0001 0901",
+	"00 00 03 0501 0001 0901 00 00 0020 ff",
+	"01 02 04 0502 0001 0903 1001 01 00 0020 01",
+	"01 07 07 0500 0000 0900 1000 2000 3001 4003 00 01 0050 00",
+	"00 00 05 0501 0501 0503 0501 0501 00 02 0000 00",
+	"00 00 06 0a01 0a03 0a01 0a07 0a01 0a01 01 01 0020 00 02 00 0010 07",
+	"01 03 06 ff00 ff01 ff00 ff07 ff00 ff00",
 	NULL,
 };
 
@@ -39,6 +39,8 @@ static uint8_t take(struct input *in)
 
 struct written {
 	size_t count;
+	uint64_t synced; /* all below this index */
+	uint64_t first;  /* what trimming left */
 	uint8_t sizes[8];
 };
 
@@ -49,12 +51,18 @@ static struct bytes payload_of(uint64_t index, size_t size, uint8_t out[256])
 	return bytes_of(out, size);
 }
 
-static void write_log(struct input *in, const char *dir, struct written *w)
+static int open_log(struct wal **out, struct disk *d, bool create, wal_replay_fn replay, void *ctx,
+		    struct wal_report *report)
+{
+	return wal_open(out, disk_medium(d), "log", "f", create, replay, ctx, report, NULL);
+}
+
+static void write_log(struct input *in, struct disk *d, struct written *w)
 {
 	uint8_t payload[256];
 	struct wal *log;
 
-	CHECK(wal_open(&log, NULL, dir, "f", true, NULL, NULL, NULL, NULL) == OK);
+	CHECK(open_log(&log, d, true, NULL, NULL, NULL) == OK);
 	w->count = take(in) % 8;
 	for (size_t i = 0; i < w->count; i++) {
 		struct bytes part;
@@ -68,49 +76,59 @@ static void write_log(struct input *in, const char *dir, struct written *w)
 			wal_sync(log);
 		if (then & 2)
 			CHECK(wal_rotate(log, NULL) == OK);
+		if (then & 4)
+			wal_trim(log, wal_next_index(log));
+		if (then & 3)
+			w->synced = i + 2;
 	}
+	w->first = wal_first_index(log);
 	wal_close(log);
 }
 
-static bool segment_path(char out[256], const char *dir, unsigned number)
+/* The name of a file in the log's directory. */
+static bool pick(struct disk *d, unsigned number, char out[64])
 {
-	for (unsigned first = 1; first <= 16; first++) {
-		snprintf(out, 256, "%s/f-%016x.log", dir, first);
-		if (access(out, F_OK) == 0 && number-- == 0)
-			return true;
+	struct buf names = { 0 };
+	bool found = false;
+
+	disk_list(d, &names, "log");
+	for (size_t at = 0; at < names.size && !found;
+	     at += strlen((const char *)names.data + at) + 1) {
+		found = number-- == 0;
+		if (found)
+			snprintf(out, 64, "log/%s", (const char *)names.data + at);
 	}
-	return false;
+	buf_clear(&names);
+	return found;
 }
 
 /* Changes a byte, cuts, removes, or lengthens. True if anything changed. */
-static bool damage(struct input *in, const char *dir)
+static bool damage(struct input *in, struct disk *d, bool *is_noted)
 {
-	uint8_t segment = take(in), kind = take(in), high = take(in), low = take(in), value = take(in), old;
-	off_t at = (off_t)(high << 8 | low);
-	char path[256];
-	struct stat st;
-	bool changed = false;
-	int fd;
+	uint8_t file = take(in), kind = take(in), high = take(in), low = take(in),
+		value = take(in);
+	size_t at = (size_t)(high << 8 | low);
+	struct buf content = { 0 };
+	bool changed = true;
+	char path[64];
 
-	if (!segment_path(path, dir, segment % 8))
+	if (!pick(d, file % 8, path))
 		return false;
-	fd = open(path, O_RDWR);
-	CHECK(fd >= 0 && fstat(fd, &st) == 0);
-	if (kind % 4 == 0 && pread(fd, &old, 1, at) == 1) {
+	buf_reserve(&content, 1);
+	CHECK(disk_read(d, &content, path));
+	if (kind % 4 == 0 && at < content.size) {
 		changed = value != 0;
-		old ^= value;
-		CHECK(pwrite(fd, &old, 1, at) == 1);
-	} else if (kind % 4 == 1 && at < st.st_size) {
-		CHECK(ftruncate(fd, at) == 0);
-		changed = true;
-	} else if (kind % 4 == 2) {
-		CHECK(unlink(path) == 0);
-		changed = true;
+		content.data[at] ^= value;
+	} else if (kind % 4 == 1 && at < content.size) {
+		content.size = at;
 	} else if (kind % 4 == 3) {
-		CHECK(pwrite(fd, &value, 1, st.st_size) == 1);
-		changed = true;
+		buf_append_byte(&content, value);
+	} else {
+		changed = kind % 4 == 2;
 	}
-	close(fd);
+	disk_write(d, path, kind % 4 == 2 ? bytes_of(NULL, 0) : buf_bytes(&content));
+	*is_noted &= !changed || !strstr(path, ".note");
+	buf_clear(&content);
 	return changed;
 }
 
@@ -131,44 +149,52 @@ static int check_record(void *ctx, uint64_t index, uint8_t kind, struct bytes pa
 	return OK;
 }
 
-static void check_log(const char *dir, const struct written *w, bool damaged)
+static void check_log(struct disk *d, const struct written *w, bool crashed, bool damaged, bool is_noted)
 {
 	struct seen seen = { .w = w };
 	struct wal_report report;
 	struct wal *log;
 	uint64_t next;
-	int code = wal_open(&log, NULL, dir, "f", false, check_record, &seen, &report, NULL);
+	int code = open_log(&log, d, false, check_record, &seen, &report);
 
 	if (code != OK) {
 		CHECK(damaged && (code == STORE_E_CORRUPT || code == STORE_E_NOT_FOUND));
 		return;
 	}
-	CHECK(damaged || (report.torn_size == 0 && report.record_count == w->count));
+	next = wal_next_index(log);
+	CHECK(crashed || damaged || (report.torn_size == 0 && next == w->count + 1));
+	/* A note may have been lost with the power, and the damage come then. */
+	if (!damaged || (is_noted && !crashed))
+		CHECK(next >= w->synced && wal_first_index(log) <= w->first);
 	CHECK(wal_append(log, 9, NULL, 0, NULL, NULL) == OK);
 	wal_sync(log);
 	next = wal_next_index(log);
 	wal_close(log);
-	CHECK(wal_open(&log, NULL, dir, "f", false, NULL, NULL, &report, NULL) == OK);
+	CHECK(open_log(&log, d, false, NULL, NULL, &report) == OK);
 	CHECK(wal_next_index(log) == next && report.torn_size == 0);
 	wal_close(log);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	struct disk_plan plan = disk_plan_none;
 	struct input in = { data, data + size };
+	bool crashes = take(&in) & 1, damaged = false, is_noted = true, made;
+	struct disk *d = disk_new(take(&in), &disk_plan_none);
+	const struct medium *m = disk_medium(d);
 	struct written w = { 0 };
-	bool damaged = false;
-	char dir[64], path[256];
 
-	snprintf(dir, sizeof(dir), "%s/weft-fuzz-XXXXXX", base);
-	CHECK(mkdtemp(dir));
-	write_log(&in, dir, &w);
+	plan.chance[DISK_TORN_WRITE] = plan.chance[DISK_GARBAGE] = plan.chance[DISK_LOST_NAME] =
+		DISK_SURE / 2;
+	CHECK(m->ops->make(m->ctx, "log", &made) == 0);
+	disk_set_plan(d, &plan);
+	write_log(&in, d, &w);
+	if (crashes)
+		disk_crash(d);
+	disk_set_plan(d, &disk_plan_none);
 	for (size_t i = 0; i < 16 && in.at < in.end; i++)
-		damaged |= damage(&in, dir);
-	check_log(dir, &w, damaged);
-	while (segment_path(path, dir, 0))
-		CHECK(unlink(path) == 0);
-	CHECK(rmdir(dir) == 0);
+		damaged |= damage(&in, d, &is_noted);
+	check_log(d, &w, crashes, damaged, is_noted);
+	disk_free(d);
 	return 0;
 }

@@ -530,7 +530,7 @@ Test(store, leave_nothing_after_failed_create)
 Test(store, refuse_lost_commit_log)
 {
 	char top[SCRATCH_PATH_MAX], dir[SCRATCH_PATH_MAX], log[SCRATCH_PATH_MAX],
-		path[SCRATCH_PATH_MAX];
+		path[SCRATCH_PATH_MAX], note[SCRATCH_PATH_MAX];
 	struct buf content = { 0 };
 	struct sample m;
 	struct err err;
@@ -545,7 +545,13 @@ Test(store, refuse_lost_commit_log)
 	scratch_read(&content, path);
 	scratch_cut(path, content.size - 1);
 	cr_assert_eq(sample_open(&m, &err), STORE_E_CORRUPT, "the last block, cut off");
+	cr_assert(strstr(err.message, "commit-"), "%s", err.message);
+	/* Two know of it: the log's note, and the tip. */
+	scratch_path(note, log, "commit.note");
+	unlink(note);
+	cr_assert_eq(sample_open(&m, &err), STORE_E_CORRUPT, "the last block and the note");
 	cr_assert(strstr(err.message, "block 20"), "%s", err.message);
+	unlink(note);
 	scratch_write(path, buf_bytes(&content));
 	cr_assert_eq(sample_open(&m, &err), OK, "%s", err.message);
 	sample_close(&m);
