@@ -69,7 +69,7 @@ Test(genesis, parse_reads_every_member)
 	       "\"code\":\"0x6001\",\"storage\":{\"0x02\":\"0x0100\",\"0x01\":\"0xff\",\"0x3\":\"0x0\"}}},"
 	       "\"weft\":{\"validators\":[" VALIDATOR ",{\"address\":"
 	       "\"0000000000000000000000000000000000000001\",\"weight\":3}],"
-	       "\"epochLength\":10,\"minIntervalMs\":0,\"heartbeatMs\":1500,\"viewTimeoutMs\":\"0x64\","
+	       "\"epochLength\":10,\"epochMs\":70,\"validatorCountMax\":9,\"minIntervalMs\":0,\"heartbeatMs\":1500,\"viewTimeoutMs\":\"0x64\","
 	       "\"baseFeeFloor\":\"0x0\",\"baseFeeRecipient\":\"0x00000000000000000000000000000000000000ff\","
 	       "\"gasTargetPerSecond\":\"0x3e8\",\"rewardGwei\":1,\"rewardPeriodMs\":2,"
 	       "\"blockSizeMax\":1000000,\"blockTxCountMax\":5,\"timeMs\":101999}}");
@@ -86,6 +86,8 @@ Test(genesis, parse_reads_every_member)
 	cr_assert_eq(g.params.heartbeat_ms, 1500);
 	cr_assert_eq(g.params.view_timeout_ms, 100);
 	cr_assert_eq(g.params.epoch_length, 10);
+	cr_assert_eq(g.params.epoch_ms, 70);
+	cr_assert_eq(g.params.validator_count_max, 9);
 	cr_assert_eq(g.params.block_size_max, 1000000);
 	cr_assert_eq(g.params.block_tx_count_max, 5);
 	cr_assert_eq(g.time_ms, 101999);
@@ -219,6 +221,10 @@ Test(genesis, parse_refuses_weft_numbers_out_of_range)
 {
 	REFUSE_WEFT("\"epochLength\":0", "weft.epochLength must be a number from 1 to 1000000");
 	REFUSE_WEFT("\"epochLength\":1000001", "weft.epochLength");
+	REFUSE_WEFT("\"epochMs\":31536000001", "weft.epochMs must be a number from 0 to 31536000000");
+	REFUSE_WEFT("\"validatorCountMax\":0", "weft.validatorCountMax must be a number from 1 to");
+	REFUSE_WEFT("\"validatorCountMax\":257", "weft.validatorCountMax");
+	ACCEPT_WEFT("\"epochMs\":0,\"validatorCountMax\":1");
 	REFUSE_WEFT("\"heartbeatMs\":0", "weft.heartbeatMs");
 	REFUSE_WEFT("\"heartbeatMs\":99", "weft.heartbeatMs (99) is below weft.minIntervalMs (100)");
 	REFUSE_WEFT("\"minIntervalMs\":40000", "weft.heartbeatMs (30000) is below");
@@ -268,6 +274,14 @@ Test(genesis, parse_refuses_bad_validators)
 			  "\"weight\":1099511627777}]", "weft.validators[0].weight");
 	REFUSE_VALIDATORS("[{\"address\":\"0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266\","
 			  "\"wieght\":2}]", "weft.validators[0] has an unknown member \"wieght\"");
+	/* as many as the chain allows, and one more */
+	buf_printf(&many, "{\"config\":" CONFIG ",\"weft\":{\"validatorCountMax\":3,\"validators\":[");
+	for (int i = 0; i < 4; i++)
+		buf_printf(&many, "%s{\"address\":\"%040x\"}", i ? "," : "", i + 1);
+	buf_printf(&many, "]}}");
+	buf_append_byte(&many, 0);
+	refuse((const char *)many.data, "weft.validators are 4, and weft.validatorCountMax is 3");
+	buf_reset(&many);
 	buf_printf(&many, "{\"config\":" CONFIG ",\"weft\":{\"validators\":[");
 	for (int i = 0; i <= VALIDATOR_COUNT_MAX; i++)
 		buf_printf(&many, "%s{\"address\":\"%040x\"}", i ? "," : "", i + 1);
@@ -529,6 +543,8 @@ Test(genesis, every_parameter_changes_the_hash)
 	CHANGES(g.params.heartbeat_ms++);
 	CHANGES(g.params.view_timeout_ms++);
 	CHANGES(g.params.epoch_length++);
+	CHANGES(g.params.epoch_ms++);
+	CHANGES(g.params.validator_count_max++);
 	CHANGES(g.params.block_size_max--);
 	CHANGES(g.params.block_tx_count_max--);
 	g.time_ms++;

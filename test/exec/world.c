@@ -149,7 +149,12 @@ void world_alloc(struct world *w, const struct addr *address, uint64_t balance, 
 
 void world_start(struct world *w)
 {
-	struct overlay *overlay = overlay_new((struct overlay_limits){ 1000, 1000 }, 4);
+	world_start_sized(w, 1000);
+}
+
+void world_start_sized(struct world *w, size_t slot_count)
+{
+	struct overlay *overlay = overlay_new((struct overlay_limits){ 1000, slot_count }, 4);
 	struct state_diff diff = { 0 };
 	struct block block;
 	struct hash root;

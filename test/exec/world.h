@@ -30,6 +30,7 @@ struct world {
  * it before world_start(). */
 void world_init(struct world *w);
 void world_start(struct world *w);
+void world_start_sized(struct world *w, size_t slot_count); /* for a genesis of more than 1000 slots */
 void world_clear(struct world *w);
 
 struct state_view world_view(struct world *w);

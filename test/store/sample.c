@@ -242,6 +242,21 @@ static void set_header(struct sample *m, struct sample_block *out)
 	header_hash(&b->header, &b->hash);
 }
 
+#define SAMPLE_EPOCH_LENGTH 7
+
+/* Of a number above 0; 0 is genesis's. */
+static void sample_epoch(struct epoch *out, uint64_t number)
+{
+	struct validator members[8];
+	size_t count = 1 + number % ARRAY_COUNT(members);
+
+	*out = (struct epoch){ .number = number, .first = number * SAMPLE_EPOCH_LENGTH,
+			       .start_ms = 1000 * number };
+	for (size_t i = 0; i < count; i++)
+		members[i] = (struct validator){ address_of(i), { number + i } };
+	CHECK(validator_set_init(&out->set, members, count, NULL) == OK);
+}
+
 void sample_make(struct sample *m, struct sample_block *out, size_t tx_count)
 {
 	struct sample_state *now = &m->states[m->height + 1];
@@ -267,7 +282,11 @@ void sample_make(struct sample *m, struct sample_block *out, size_t tx_count)
 	for (size_t i = 0; i < 50; i++)
 		buf_append_byte(&out->certificate, (uint8_t)(m->height + i));
 	out->b = (struct store_block){ &out->block, out->receipts, buf_bytes(&out->certificate),
-				       &out->diff };
+				       &out->diff, NULL };
+	if (m->height % SAMPLE_EPOCH_LENGTH == SAMPLE_EPOCH_LENGTH - 1) {
+		sample_epoch(&out->epoch, m->height / SAMPLE_EPOCH_LENGTH + 1);
+		out->b.epoch = &out->epoch;
+	}
 	store_state_commit(m->s, m->height, &out->diff);
 	m->parent = out->block.header;
 	m->parent_hash = out->block.hash;
@@ -429,6 +448,26 @@ static const char *compare_range(const struct sample *m, struct store_reader *r,
 	return NULL;
 }
 
+/* Up to the epoch of the block that is next; no further. */
+static const char *compare_epochs(const struct sample *m, struct store_reader *r, uint64_t height)
+{
+	struct epoch have, want;
+
+	for (uint64_t h = 0; h <= height + 1; h++) {
+		if (store_read_epoch(r, h, &have, NULL) != OK)
+			return "an epoch is missing";
+		if (h < SAMPLE_EPOCH_LENGTH)
+			epoch_genesis(&want, &m->genesis);
+		else
+			sample_epoch(&want, h / SAMPLE_EPOCH_LENGTH);
+		if (have.number != want.number || have.first != want.first || have.start_ms != want.start_ms ||
+		    !hash_equal(&have.set.hash, &want.set.hash))
+			return "an epoch is another";
+	}
+	return store_read_epoch(r, height + 2, &have, NULL) == STORE_E_NOT_FOUND ? NULL
+										 : "an epoch is invented";
+}
+
 const char *sample_compare_store(const struct sample *m, uint64_t height)
 {
 	struct state_view newest = store_state(m->s);
@@ -446,6 +485,8 @@ const char *sample_compare_store(const struct sample *m, uint64_t height)
 		bad = compare_block(m, r, h);
 	if (!bad)
 		bad = compare_range(m, r, height);
+	if (!bad)
+		bad = compare_epochs(m, r, height);
 	if (!bad && store_view_at(r, height, &view, NULL) != OK)
 		bad = "there is no view of the tip";
 	if (!bad) {

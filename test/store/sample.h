@@ -53,6 +53,7 @@ struct sample_block {
 	struct receipt *receipts;
 	struct state_diff diff;
 	struct buf certificate;
+	struct epoch epoch;       /* every seventh block ends one */
 };
 
 /* `dir` NULL: in memory. Nothing is opened. */

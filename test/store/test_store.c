@@ -594,7 +594,7 @@ Test(store, refuse_older_commit_log)
  * says so, or the value was of no consequence; nothing else ever comes back. */
 Test(store, refuse_damaged_values)
 {
-	static const char columns[] = { 'm', 'h', 'H', 't', 'n', 'p' };
+	static const char columns[] = { 'm', 'h', 'H', 't', 'n', 'p', 'E' };
 	char top[SCRATCH_PATH_MAX], dir[SCRATCH_PATH_MAX], chain[SCRATCH_PATH_MAX];
 	size_t refused = 0, tried = 0;
 	struct sample m;
