@@ -510,7 +510,6 @@ static struct daemon_options daemon_options_of(const struct weftd_options *o, co
 		.info = {
 			.client_version = client_version(),
 			.params = &g->params,
-			.validators = &g->validators,
 			.protocol_version = PROTOCOL_VERSION,
 			.database_version = DATABASE_VERSION,
 			.history_ms = o->archive ? UINT64_MAX : o->history_s * 1000,

@@ -174,6 +174,9 @@ struct node_follow {
 	struct epoch *next;          /* what event.next says, owned; or NULL */
 };
 
+/* RPC shows open votes on so many validators, the newest. */
+#define NODE_VOTE_SUBJECT_MAX 64
+
 /* So many blocks into an epoch, what members of the one before send is still taken. */
 #define NODE_EPOCH_OVERLAP 16
 

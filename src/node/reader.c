@@ -330,6 +330,44 @@ static int estimate_gas(void *snapshot, uint64_t height, const struct rpc_call *
 	return translate(exec_estimate_gas(snapshot_exec(snapshot), &parent, view, &asked, out, err));
 }
 
+/* --- validators --- */
+
+static int read_epoch(void *snapshot, uint64_t height, struct epoch *out, struct err *err)
+{
+	const struct snapshot *s = snapshot;
+
+	return translate(store_read_epoch(s->head->reader, height, out, err));
+}
+
+static void add_vote(void *arg, const struct exec_vote *vote)
+{
+	struct rpc_votes *votes = arg;
+
+	votes->open = xrealloc(votes->open, (votes->open_count + 1) * sizeof(votes->open[0]));
+	votes->open[votes->open_count++] = (struct rpc_vote){ vote->validator, vote->voter, vote->weight };
+}
+
+static int read_votes(void *snapshot, uint64_t height, struct rpc_votes *out, struct err *err)
+{
+	struct state_view view;
+	struct epoch epoch;
+	int code = view_at(snapshot, height, &view, err);
+
+	*out = (struct rpc_votes){ 0 };
+	if (code != OK)
+		return code;
+	code = exec_read_epoch(&view, &epoch, err);
+	if (code == OK)
+		code = exec_read_next_set(&view, &out->next, err);
+	if (code == OK)
+		out->present = epoch.set;
+	if (code == OK)
+		code = exec_each_open_vote(&view, &out->present, &out->next, NODE_VOTE_SUBJECT_MAX, add_vote, out, err);
+	if (code != OK)
+		rpc_votes_clear(out);
+	return translate(code);
+}
+
 static int next_base_fee(void *snapshot, struct wei *out, struct err *err)
 {
 	struct snapshot *s = snapshot;
@@ -355,6 +393,8 @@ struct rpc_reader_backend node_reader_backend(struct node_reader *reader)
 		.code = read_code,
 		.call = do_call,
 		.estimate_gas = estimate_gas,
+		.epoch = read_epoch,
+		.votes = read_votes,
 		.next_base_fee = next_base_fee,
 	};
 

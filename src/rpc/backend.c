@@ -23,3 +23,10 @@ void rpc_proof_clear(struct rpc_proof *p)
 	free(p->nodes);
 	*p = (struct rpc_proof){ 0 };
 }
+
+void rpc_votes_clear(struct rpc_votes *v)
+{
+	free(v->open);
+	v->open = NULL;
+	v->open_count = 0;
+}

@@ -12,6 +12,7 @@
 #define WEFT_RPC_BACKEND_H
 
 #include "chain/block.h"
+#include "chain/epoch.h"
 #include "chain/genesis.h"
 #include "chain/receipt.h"
 #include "chain/validators.h"
@@ -35,7 +36,6 @@ enum rpc_error {
 struct rpc_info {
 	const char *client_version;  /* "weft/v0.1.0/linux-x86_64/gcc12" */
 	const struct chain_params *params;
-	const struct validator_set *validators; /* of the first epoch; current ones through rpc_node */
 	struct hash genesis_hash;
 	uint64_t protocol_version, database_version;
 	bool is_validator;
@@ -95,6 +95,21 @@ struct rpc_call_result {
 	uint64_t gas_used;
 };
 
+/* What the contract `validators` says after a block: the next set as far as it is
+ * voted, and what waits for more votes. */
+struct rpc_vote {
+	struct addr validator, voter;
+	uint64_t weight;
+};
+
+struct rpc_votes {
+	struct validator_set present; /* whose votes they are: it decides the block after */
+	struct validator_set next;
+	struct rpc_vote *open;       /* owned; by validator */
+	size_t open_count;
+};
+void rpc_votes_clear(struct rpc_votes *v);
+
 typedef int (*rpc_tx_fn)(void *arg, const struct rpc_tx *t, struct err *err);
 
 /* All but open() take what open() gave. Not OK: RPC_E_NOT_FOUND, _PRUNED,
@@ -114,6 +129,10 @@ struct rpc_reader_ops {
 	int (*code)(void *snapshot, uint64_t height, const struct addr *address, struct buf *out, struct err *err);
 	int (*call)(void *snapshot, uint64_t height, const struct rpc_call *call, struct rpc_call_result *out, struct err *err);
 	int (*estimate_gas)(void *snapshot, uint64_t height, const struct rpc_call *call, uint64_t *out, struct err *err);
+	/* Who decided a block, or decides the one after the newest. */
+	int (*epoch)(void *snapshot, uint64_t height, struct epoch *out, struct err *err);
+	/* Of the state after a block; _clear() it if OK. */
+	int (*votes)(void *snapshot, uint64_t height, struct rpc_votes *out, struct err *err);
 	/* The base fee of a block made now on this snapshot's. */
 	int (*next_base_fee)(void *snapshot, struct wei *out, struct err *err);
 };

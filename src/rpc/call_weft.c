@@ -76,69 +76,7 @@ int call_node_info(struct rpc_item *i, struct jout *out, struct err *err)
 	return OK;
 }
 
-/* --- blocks: validators, commitments, certificate --- */
-
-static int read_block(struct rpc_item *i, struct rpc_block *out, struct err *err)
-{
-	uint64_t height;
-	int code = rpc_item_height(i, &i->args->at[0].block, &height, err);
-
-	if (code != OK)
-		return code;
-	return rpc_item_reader(i)->block(rpc_item_snapshot(i), height, out, err);
-}
-
-/* The set that agreed on a block. */
-static int find_validators(struct rpc_item *i, const struct rpc_block *b,
-			   const struct validator_set **out, struct err *err)
-{
-	*out = rpc_item_info(i)->validators;
-	if (hash_equal(&(*out)->hash, &b->commitments.validators_hash))
-		return OK;
-	return ERR_SET(err, RPC_E_NOT_FOUND, "the validator set of block %llu is not known here",
-		       (unsigned long long)b->header.height);
-}
-
-static void put_member(struct jout *out, const struct validator_set *set, size_t index)
-{
-	form_key_quantity(out, "index", index);
-	form_key_addr(out, "address", &set->members[index].address);
-	form_key_quantity(out, "weight", set->members[index].weight.n);
-}
-
-static void put_validators(struct jout *out, const struct validator_set *set,
-			   const struct rpc_block *b)
-{
-	jout_object(out);
-	form_key_quantity(out, "blockNumber", b->header.height);
-	form_key_hash(out, "hash", &set->hash);
-	form_key_quantity(out, "totalWeight", set->total.n);
-	form_key_quantity(out, "quorumWeight", validator_set_quorum(set).n);
-	form_key_quantity(out, "faultyWeightMax", validator_set_faulty(set).n);
-	jout_key(out, "validators");
-	jout_array(out);
-	for (size_t k = 0; k < set->count; k++) {
-		jout_object(out);
-		put_member(out, set, k);
-		jout_object_end(out);
-	}
-	jout_array_end(out);
-	jout_object_end(out);
-}
-
-int call_validators(struct rpc_item *i, struct jout *out, struct err *err)
-{
-	const struct validator_set *set;
-	struct rpc_block b = { 0 };
-	int code = read_block(i, &b, err);
-
-	if (code == OK)
-		code = find_validators(i, &b, &set, err);
-	if (code == OK)
-		put_validators(out, set, &b);
-	rpc_block_clear(&b);
-	return code;
-}
+/* --- blocks: commitments, certificate --- */
 
 int call_get_commitments(struct rpc_item *i, struct jout *out, struct err *err)
 {
@@ -164,7 +102,7 @@ static void put_signers(struct jout *out, const struct certificate *c,
 		if (!signer_bits_get(&c->signers, k))
 			continue;
 		jout_object(out);
-		put_member(out, set, k);
+		form_member(out, set, k);
 		form_seal(out, &c->signatures[at++]);
 		jout_object_end(out);
 	}
@@ -194,14 +132,14 @@ static int decode_certificate(struct rpc_item *i, struct jout *out, const struct
 			      struct err *err)
 {
 	struct certificate *c = xmalloc(sizeof(*c));
-	const struct validator_set *set;
-	int code = find_validators(i, b, &set, err);
+	struct epoch epoch;
+	int code = call_find_epoch(i, b, &epoch, err);
 
 	if (code == OK && certificate_decode(c, buf_bytes(&b->certificate), err) != OK)
 		code = err_prefix(err, RPC_E_INTERNAL, "the certificate of block %llu",
 				  (unsigned long long)b->header.height);
 	if (code == OK)
-		put_certificate(out, b, c, set);
+		put_certificate(out, b, c, &epoch.set);
 	free(c);
 	return code;
 }

@@ -66,12 +66,16 @@ extern const struct rpc_errand errand_pool_inspect;
 
 /* call_weft.c: what only this chain has */
 int call_node_info(struct rpc_item *i, struct jout *out, struct err *err);
-int call_validators(struct rpc_item *i, struct jout *out, struct err *err);
 int call_get_commitments(struct rpc_item *i, struct jout *out, struct err *err);
 int call_get_certificate(struct rpc_item *i, struct jout *out, struct err *err);
 int call_consensus_status(struct rpc_item *i, struct jout *out, struct err *err);
 int call_methods(struct rpc_item *i, struct jout *out, struct err *err);
 extern const struct rpc_errand errand_consensus_status;
+
+/* call_validators.c: who decides. _find_epoch gives the one of a block; it is what the
+ * block's commitments say, else RPC_E_NOT_FOUND. */
+int call_validators(struct rpc_item *i, struct jout *out, struct err *err);
+int call_find_epoch(struct rpc_item *i, const struct rpc_block *b, struct epoch *out, struct err *err);
 
 /* call_proof.c: what proves something to anyone */
 int call_evidence(struct rpc_item *i, struct jout *out, struct err *err);

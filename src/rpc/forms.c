@@ -312,6 +312,13 @@ void form_receipt(struct jout *j, const struct rpc_tx *t, const struct form_plac
 
 /* --- ours --- */
 
+void form_member(struct jout *j, const struct validator_set *set, size_t index)
+{
+	form_key_quantity(j, "index", index);
+	form_key_addr(j, "address", &set->members[index].address);
+	form_key_quantity(j, "weight", set->members[index].weight.n);
+}
+
 void form_commitments(struct jout *j, const struct commitments *c)
 {
 	struct buf raw = { 0 };

@@ -57,6 +57,9 @@ void form_receipt(struct jout *j, const struct rpc_tx *t, const struct form_plac
 /* `signature`: r ‖ s ‖ recovery id, 65 bytes. */
 void form_seal(struct jout *j, const struct signature *s);
 
+/* Members of a validator's object: index, address, weight. */
+void form_member(struct jout *j, const struct validator_set *set, size_t index);
+
 void form_commitments(struct jout *j, const struct commitments *c);
 
 #endif

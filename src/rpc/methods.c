@@ -107,8 +107,10 @@ static const struct rpc_method methods[] = {
 	/* Ours. */
 	{ "weft_nodeInfo", "", call_node_info, NULL, 1,
 	  "Versions, chain, role and the parameters that genesis set.", "object" },
-	{ "weft_validators", "block?", call_validators, NULL, 5,
-	  "The validators that agreed on a block, their weights and the quorum.", "object" },
+	{ "weft_validators", "block?", call_validators, NULL, 20,
+	  "The validators that agreed on a block (`pending`: that decide the next one), their epoch and "
+	  "quorum; the next set as voted after that block, and the open votes, while its state is kept.",
+	  "object" },
 	{ "weft_getCertificate", "block?", call_get_certificate, NULL, 10,
 	  "Why a block is final: who signed it, and what its extraData commits to.",
 	  "certificate or null (genesis has none)" },

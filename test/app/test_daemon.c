@@ -56,8 +56,7 @@ static void rig_make(struct rig *r, void (*play)(struct rig *r))
 			.validator_key = { { [31] = 11 } },
 			.pool = { 1000, MIB, 100, 100, r->genesis.params.base_fee_floor },
 		},
-		.info = { .client_version = "test", .params = &r->genesis.params,
-			  .validators = &r->genesis.validators },
+		.info = { .client_version = "test", .params = &r->genesis.params },
 		.rpc_limits = { .batch_count = BATCH_COUNT, .reply_size = 64 * MIB, .cost = UINT64_MAX },
 		.http = {
 			.address = "127.0.0.1",

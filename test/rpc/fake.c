@@ -180,7 +180,6 @@ struct fake *fake_new(void)
 	f->info = (struct rpc_info){
 		.client_version = "weft/v0.1.0/test",
 		.params = &f->genesis.params,
-		.validators = &f->genesis.validators,
 		.genesis_hash = f->blocks[0].block.hash,
 		.protocol_version = PROTOCOL_VERSION,
 		.database_version = 1,
@@ -409,6 +408,40 @@ static int estimate(void *snapshot, uint64_t height, const struct rpc_call *c, u
 	return code;
 }
 
+static int read_epoch(void *snapshot, uint64_t height, struct epoch *out, struct err *err)
+{
+	const struct snapshot *s = snapshot;
+
+	if (s->fake->is_broken)
+		return ERR_SET(err, RPC_E_INTERNAL, "the disk failed");
+	CHECK(height <= s->height + 1);
+	epoch_genesis(out, &s->fake->genesis);
+	return OK;
+}
+
+/* Three validators; of the next set only the first. Two want a fourth, one by another
+ * weight, and one wants the last one out. */
+static int read_votes(void *snapshot, uint64_t height, struct rpc_votes *out, struct err *err)
+{
+	const struct snapshot *s = snapshot;
+	const struct validator members[] = { { s->fake->sender, { 3 } }, { { { 0x01 } }, { 2 } }, { { { 0x02 } }, { 1 } } };
+	const struct addr fourth = { { 0x04 } };
+	const struct rpc_vote votes[] = {
+		{ fourth, members[1].address, 5 }, { fourth, members[2].address, 6 },
+		{ fourth, members[0].address, 5 }, { members[2].address, members[1].address, 0 },
+	};
+	int code = check_state(snapshot, height, err);
+
+	if (code != OK)
+		return code;
+	*out = (struct rpc_votes){ .open_count = ARRAY_COUNT(votes) };
+	CHECK(validator_set_init(&out->present, members, 3, NULL) == OK);
+	CHECK(validator_set_init(&out->next, members, 1, NULL) == OK);
+	out->open = xmalloc(sizeof(votes));
+	memcpy(out->open, votes, sizeof(votes));
+	return OK;
+}
+
 static int next_base_fee(void *snapshot, struct wei *out, struct err *err)
 {
 	struct snapshot *s = snapshot;
@@ -421,7 +454,8 @@ struct rpc_reader_backend fake_reader(struct fake *f)
 {
 	static const struct rpc_reader_ops ops = {
 		open_snapshot, close_snapshot, newest, read_block, find_block, read_tx, find_tx,
-		each_tx, read_account, read_storage, read_code, call, estimate, next_base_fee,
+		each_tx, read_account, read_storage, read_code, call, estimate, read_epoch, read_votes,
+		next_base_fee,
 	};
 
 	return (struct rpc_reader_backend){ &ops, f };
@@ -530,7 +564,7 @@ static void evidence(void *ctx, struct rpc_evidence_list *out)
 	for (size_t k = 0; k < 2; k++) {
 		out->items[k] = (struct rpc_evidence){
 			.validator = f->sender, .index = 2, .height = k + 1, .view = 1, .kind = "prepare",
-			.validators_hash = f->info.validators->hash, .seen_ms = 1000,
+			.validators_hash = f->genesis.validators.hash, .seen_ms = 1000,
 		};
 		buf_append(&out->items[k].first, "one", 3);
 		buf_append(&out->items[k].second, "two", 3);
@@ -544,7 +578,7 @@ static void checkpoint(void *ctx, struct rpc_checkpoint *out)
 	if (f->is_broken)
 		return;
 	*out = (struct rpc_checkpoint){
-		.is_there = true, .height = f->height, .epoch = 3, .validators_hash = f->info.validators->hash,
+		.is_there = true, .height = f->height, .epoch = 3, .validators_hash = f->genesis.validators.hash,
 		.weight = { 2 }, .total = { 4 }, .faulty = { 1 }, .count = 1,
 	};
 	out->signers = xcalloc(1, sizeof(*out->signers));

@@ -467,6 +467,25 @@ Test(rpc, tells_of_weft)
 		{ "weft_validators", NULL, "validators",
 		  "[{\"index\":\"0x0\",\"address\":\"$S\",\"weight\":\"0x3\"}]" },
 		{ "weft_validators", "[\"0x1\"]", "quorumWeight", "\"0x3\"" },
+		{ "weft_validators", "[\"0x1\"]", "epoch", "\"0x0\"" },
+		{ "weft_validators", "[\"0x1\"]", "firstBlock", "\"0x0\"" },
+		{ "weft_validators", "[\"0x1\"]", "startMs", "\"0x18bcfe56800\"" },
+		{ "weft_validators", "[\"0x1\"]", "dueBlock", "\"0x3e7\"" },
+		{ "weft_validators", "[\"0x1\"]", "dueMs", "\"0x18bd01c5680\"" },
+		{ "weft_validators", "[\"0x1\"]", "blockNumber", "\"0x1\"" },
+		{ "weft_validators", "[\"pending\"]", "blockNumber", "\"0x4\"" },
+		{ "weft_validators", "[\"pending\"]", "next.totalWeight", "\"0x3\"" },
+		{ "weft_validators", NULL, "next.validators",
+		  "[{\"index\":\"0x0\",\"address\":\"$S\",\"weight\":\"0x3\"}]" },
+		{ "weft_validators", NULL, "openVotes",
+		  "[{\"validator\":\"0x0400000000000000000000000000000000000000\",\"weight\":\"0x5\",\"voters\":"
+		  "[\"0x0100000000000000000000000000000000000000\",\"$S\"],\"votedWeight\":\"0x5\"},"
+		  "{\"validator\":\"0x0400000000000000000000000000000000000000\",\"weight\":\"0x6\",\"voters\":"
+		  "[\"0x0200000000000000000000000000000000000000\"],\"votedWeight\":\"0x1\"},"
+		  "{\"validator\":\"0x0200000000000000000000000000000000000000\",\"weight\":\"0x0\",\"voters\":"
+		  "[\"0x0100000000000000000000000000000000000000\"],\"votedWeight\":\"0x2\"}]" },
+		{ "weft_validators", "[\"0x0\"]", "next", "null" },
+		{ "weft_validators", "[\"0x0\"]", "openVotes", "null" },
 		{ "weft_getCertificate", "[\"0x0\"]", NULL, "null" },
 		{ "weft_getCertificate", "[\"0x9\"]", NULL, "null" },
 		{ "weft_getCertificate", "[\"$B2\"]", "height", "\"0x2\"" },
