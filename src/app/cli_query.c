@@ -268,6 +268,68 @@ static int status_json(struct cli *c, struct err *err)
 	return code;
 }
 
+static uint64_t number_of(const struct jval *object, const char *key)
+{
+	uint64_t n = 0;
+
+	return hex_parse_u64(&n, jval_string(jval_get(object, key))) ? n : 0;
+}
+
+static void show_text(const char *label, struct bytes text)
+{
+	printf("%-14s %.*s\n", label, (int)text.size, text.size ? (const char *)text.data : "");
+}
+
+static void show_validator(const struct jval *v)
+{
+	struct bytes address = jval_string(jval_get(v, "address"));
+	bool has_seen = jval_string(jval_get(v, "lastSeenMsAgo")).size > 0;
+	uint64_t ago_ms = number_of(v, "lastSeenMsAgo");
+	bool is_self = jval_bool(jval_get(v, "isSelf"));
+
+	printf("  %.*s  weight %-6llu %-12s ", (int)address.size, (const char *)address.data,
+	       (unsigned long long)number_of(v, "weight"), jval_bool(jval_get(v, "voted")) ? "" : "waited for");
+	if (is_self)
+		printf("this node\n");
+	else if (has_seen)
+		printf("%s, last vote %llu.%llu s ago\n",
+		       jval_bool(jval_get(v, "isConnected")) ? "connected" : "not connected",
+		       (unsigned long long)(ago_ms / 1000), (unsigned long long)(ago_ms % 1000 / 100));
+	else
+		printf("%s\n", jval_bool(jval_get(v, "isConnected")) ? "connected" : "not connected");
+}
+
+/* Why it moves, or does not. */
+static int show_consensus(struct cli *c, struct err *err)
+{
+	const struct jval *s, *validators;
+	int code = ask_if_known(c, &s, "weft_consensusStatus", err);
+
+	if (code != OK || !s)
+		return code;
+	show_text("role", jval_string(jval_get(s, "role")));
+	show(c, s, "epoch", "epoch");
+	show(c, s, "height", "works on block");
+	show(c, s, "view", "in view");
+	show_text("phase", jval_string(jval_get(s, "phase")));
+	show_text("why", jval_string(jval_get(s, "reason")));
+	if (jval_string(jval_get(s, "timeoutMsLeft")).size)
+		printf("%-14s in %llu ms\n", "time-out", (unsigned long long)number_of(s, "timeoutMsLeft"));
+	printf("%-14s %llu in all, %llu decide, %llu connected\n", "weight",
+	       (unsigned long long)number_of(s, "totalWeight"), (unsigned long long)number_of(s, "quorumWeight"),
+	       (unsigned long long)number_of(s, "reachableWeight"));
+	if (jval_string(jval_get(s, "checkpointHeight")).size)
+		show(c, s, "checkpointHeight", "checkpoint");
+	if (number_of(s, "evidence") > 0)
+		printf("%-14s %llu: see weft rpc weft_evidence\n", "evidence",
+		       (unsigned long long)number_of(s, "evidence"));
+	validators = jval_get(s, "validators");
+	printf("validators\n");
+	for (size_t i = 0; i < jval_count(validators); i++)
+		show_validator(jval_at(validators, i));
+	return OK;
+}
+
 static int run_status(struct cli *c, struct err *err)
 {
 	const struct jval *answer;
@@ -304,7 +366,7 @@ static int run_status(struct cli *c, struct err *err)
 		show(c, answer, "pending", "pool, ready");
 		show(c, answer, "queued", "pool, waiting");
 	}
-	return code;
+	return code == OK ? show_consensus(c, err) : code;
 }
 
 /* --- rpc --- */

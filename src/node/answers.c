@@ -129,83 +129,9 @@ static int prove(void *ctx, const struct addr *address, const struct hash slots[
 	return OK;
 }
 
-static const char *status_reason(const struct node *n, const struct consensus_status *status)
-{
-	if (n->is_stalled)
-		return "the disk is full: free space, and the node goes on by itself";
-	if (n->is_proposal_due)
-		return "the writer catches up with blocks that are final already";
-	if (n->pending.kind == NODE_PENDING_FETCHED || n->is_fetching || n->fetched_count > 0)
-		return "this node is behind and fetches blocks";
-	switch (status->phase) {
-	case CONSENSUS_IDLE:
-		return "nothing waits: the next block comes with a transaction or at the heartbeat";
-	case CONSENSUS_PROPOSING:
-		return "a block is being made";
-	case CONSENSUS_VIEW_CHANGING:
-		return "waits for enough validators to agree on a new proposer, and for its block";
-	case CONSENSUS_EXECUTING:
-		return "executes the proposed block";
-	case CONSENSUS_PREPARING:
-		return "waits for a quorum of prepares: see who has not voted";
-	case CONSENSUS_COMMITTING:
-		return "waits for a quorum of commits: see who has not voted";
-	case CONSENSUS_PASSIVE:
-		return "this validator is not in the set now: it follows the others";
-	case CONSENSUS_FETCHING:
-		return "a quorum has committed a block that this node lacks: it is being fetched";
-	}
-	UNREACHABLE();
-}
-
-static void status_members(const struct node *n, const struct consensus_status *status,
-			   struct rpc_consensus_status *out)
-{
-	const struct validator_set *set = &n->tip.epoch.set;
-
-	out->members = xcalloc(set->count, sizeof(out->members[0]));
-	out->member_count = set->count;
-	for (size_t i = 0; i < set->count; i++)
-		out->members[i] = (struct rpc_consensus_member){
-			.address = set->members[i].address,
-			.weight = set->members[i].weight,
-			.voted = !signer_bits_get(&status->waited_for, i),
-			.has_last_seen = status->last_seen_ms[i] > 0,
-			.last_seen_ms = status->last_seen_ms[i],
-		};
-	out->voted = validator_set_weight(set, status->phase == CONSENSUS_COMMITTING ? &status->committed
-										 : &status->prepared);
-	out->total = set->total;
-	out->quorum = validator_set_quorum(set);
-	out->missing = status->missing;
-}
-
 static void consensus_status(void *ctx, struct rpc_consensus_status *out)
 {
-	const struct node *n = ctx;
-	uint64_t now_ms = n->io.now_ms(n->io.ctx);
-	struct consensus_status status = { 0 };
-
-	*out = (struct rpc_consensus_status){
-		.height = n->tip.header.height + 1,
-		.phase = "observing",
-		.reason = "this node is no validator",
-		.committed_height = n->tip.header.height,
-		.committed_time_ms = n->tip.commitments.time_ms,
-	};
-	if (n->consensus) {
-		struct exec_proposal turn = node_proposal(n);
-
-		consensus_get_status(n->consensus, &status);
-		out->height = status.height;
-		out->view = status.view;
-		out->phase = consensus_phase_name(status.phase);
-		out->reason = status_reason(n, &status);
-		out->has_timeout = status.has_timer;
-		out->timeout_ms_left = status.timer_ms > now_ms ? status.timer_ms - now_ms : 0;
-		out->proposer = turn.coinbase;
-	}
-	status_members(n, &status, out);
+	node_consensus_status(ctx, out);
 }
 
 static void evidence(void *ctx, struct rpc_evidence_list *out)

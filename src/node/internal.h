@@ -333,6 +333,9 @@ void node_gossip(struct node *n, const struct tx *t);
 /* answers.c: into the pool, from RPC or from a peer. */
 int node_submit(struct node *n, struct tx *t, struct err *err);
 
+/* status.c: "why is it not moving?" */
+void node_consensus_status(const struct node *n, struct rpc_consensus_status *out);
+
 /* metrics.c: appends all metrics. */
 void node_metrics(const struct node *n, struct buf *out);
 

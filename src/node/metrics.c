@@ -1,4 +1,8 @@
 /* Metrics in Prometheus' text format: weftd_<subsystem>_<name>_{total,seconds,bytes}. */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "codec/hex.h"
 #include "node/internal.h"
 
 static void put(struct buf *out, const char *name, const char *type, const char *help, uint64_t value)
@@ -43,6 +47,48 @@ static void put_peers(struct buf *out, const struct p2p_metrics *m)
 			     m->offence_count[i]);
 }
 
+static void head(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_printf(out, "# HELP weftd_%s %s\n# TYPE weftd_%s %s\n", name, help, name, type);
+}
+
+/* What consensus waits for, and for whom. */
+static void put_consensus(struct buf *out, const struct node *n)
+{
+	struct rpc_consensus_status *s = xcalloc(1, sizeof(*s));
+	struct consensus_status *c = xcalloc(1, sizeof(*c));
+	char text[HEX_ADDR_SIZE];
+
+	node_consensus_status(n, s);
+	consensus_get_status(n->consensus, c);
+	put(out, "consensus_validating", "gauge", "1 while this node is a validator of its epoch.", c->is_member);
+	put(out, "consensus_epoch", "gauge", "Number of the epoch.", s->epoch);
+	put(out, "consensus_view", "gauge", "View of the height that is agreed on; above 0 a proposer's turn has passed.",
+	    s->view);
+	put(out, "consensus_timeout_milliseconds", "gauge", "Until this node gives the view up; 0: not running.",
+	    s->timeout_ms_left);
+	head(out, "consensus_phase", "gauge", "1 for what consensus is doing.");
+	put_labelled(out, "consensus_phase", "phase", s->phase, 1);
+	put(out, "consensus_quorum_weight", "gauge", "Weight that a decision needs.", s->quorum.n);
+	put(out, "consensus_reachable_weight", "gauge", "Weight of the validators that are connected.", s->reachable.n);
+	put(out, "consensus_missing_weight", "gauge", "Weight that the present phase lacks.", s->missing.n);
+	put(out, "consensus_checkpoint_height", "gauge", "Newest block that more than a third has signed as final.",
+	    s->checkpoint_height);
+	put(out, "consensus_verified_total", "counter", "Signatures of validators checked.", c->verified_total);
+	head(out, "consensus_refused_total", "counter", "Messages and checkpoints that were not taken.");
+	for (size_t i = 0; i < CONSENSUS_REFUSAL_COUNT; i++)
+		put_labelled(out, "consensus_refused_total", "reason",
+			     consensus_refusal_name((enum consensus_refusal)i), c->refused[i]);
+	head(out, "consensus_last_seen_milliseconds", "gauge", "Since a validator's last verified message.");
+	for (size_t i = 0; i < s->member_count; i++)
+		if (s->members[i].has_last_seen)
+			put_labelled(out, "consensus_last_seen_milliseconds", "validator",
+				     hex_data(text, addr_bytes(&s->members[i].address)), s->members[i].age_ms);
+	rpc_consensus_status_clear(s);
+	free(c);
+	free(s);
+}
+
 void node_metrics(const struct node *n, struct buf *out)
 {
 	const struct node_metrics *m = &n->metrics;
@@ -79,6 +125,8 @@ void node_metrics(const struct node *n, struct buf *out)
 	put(out, "consensus_evidence_needless_total", "counter", "Evidence that was known, old, or one too many.",
 	    m->evidence_needless_total);
 	put(out, "consensus_records_total", "counter", "Records written before signing out.", m->records_total);
+	put(out, "consensus_checkpoints_total", "counter", "Checkpoints that this node signed.", m->checkpoints_total);
+	put_consensus(out, n);
 	put(out, "store_log_bytes", "gauge", "Size of the consensus and commit logs.", store.log_size);
 	put(out, "store_tree_bytes", "gauge", "Memory of loaded trie nodes.", store.tree_memory);
 	put(out, "store_cache_hits_total", "counter", "State reads served from memory.", store.cache_hits);

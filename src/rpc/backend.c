@@ -30,3 +30,11 @@ void rpc_votes_clear(struct rpc_votes *v)
 	v->open = NULL;
 	v->open_count = 0;
 }
+
+void rpc_consensus_status_clear(struct rpc_consensus_status *s)
+{
+	free(s->members);
+	free(s->refusals);
+	buf_clear(&s->reason);
+	*s = (struct rpc_consensus_status){ 0 };
+}

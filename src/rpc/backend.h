@@ -153,22 +153,46 @@ void rpc_proof_clear(struct rpc_proof *p);
 struct rpc_consensus_member {
 	struct addr address;
 	struct weight weight;
-	bool voted;                  /* in the current height and view */
+	bool voted;                  /* has done what the phase waits for */
+	bool prepared, committed;    /* in the current height and view */
+	bool view_changed;           /* asks for this view or a higher one */
+	bool is_self, is_connected;
 	bool has_last_seen;
-	uint64_t last_seen_ms;       /* wall time of its last message */
+	uint64_t last_seen_ms;       /* wall time of its last verified message */
+	uint64_t age_ms;             /* since then */
+	uint64_t height;             /* the highest of its messages */
+};
+
+struct rpc_consensus_refusal {
+	const char *reason;          /* a static string */
+	uint64_t count;
 };
 
 struct rpc_consensus_status {
 	uint64_t height;             /* being agreed on */
 	uint64_t view;
-	const char *phase;           /* "idle", "proposing", "preparing", "committing", "view-change" */
-	const char *reason;          /* one sentence for an operator; both are copied at once */
-	bool has_timeout;
+	uint64_t epoch;
+	const char *role;            /* "validator", "waiting" (to be voted in), "observer"; static */
+	const char *phase;           /* consensus_phase_name(), or "observing"; static */
+	struct buf reason;           /* one sentence for an operator; owned */
+	bool has_timeout;            /* of the view */
 	uint64_t timeout_ms_left;
+	bool has_next_step;          /* by itself, without a message */
+	uint64_t next_step_ms_left;
 	struct addr proposer;
-	struct weight total, quorum, voted, missing;
+	/* `voted` for what the phase waits for; `reachable`: connected, and this node's own. */
+	struct weight total, quorum, voted, missing, reachable;
 	uint64_t committed_height;
 	uint64_t committed_time_ms;
+	uint64_t written_height;     /* what readers see */
+	bool is_fetching;
+	uint64_t fetch_height;       /* the highest that others say to have */
+	bool has_checkpoint;
+	uint64_t checkpoint_height;
+	uint64_t view_change_total;  /* since the start */
+	uint64_t evidence_count;     /* kept */
+	struct rpc_consensus_refusal *refusals; /* owned; those that happened since the start */
+	size_t refusal_count;
 	struct rpc_consensus_member *members; /* owned */
 	size_t member_count;
 };
@@ -205,6 +229,8 @@ struct rpc_checkpoint {
 	struct rpc_checkpoint_signer *signers; /* owned; by rising index */
 	size_t count;
 };
+
+void rpc_consensus_status_clear(struct rpc_consensus_status *s);
 
 struct rpc_pool_stats {
 	size_t pending_count, future_count, size;

@@ -160,26 +160,32 @@ int call_get_certificate(struct rpc_item *i, struct jout *out, struct err *err)
 
 /* --- weft_consensusStatus --- */
 
-struct consensus_answer {
-	struct rpc_consensus_status status;
-	char *phase, *reason; /* copies, since the node goes on */
-};
-
 int call_consensus_status(struct rpc_item *i, struct jout *out, struct err *err)
 {
-	i->state = xcalloc(1, sizeof(struct consensus_answer));
+	i->state = xcalloc(1, sizeof(struct rpc_consensus_status));
 	i->waits = true;
 	return OK;
 }
 
 static int ask_consensus(struct rpc_item *i, const struct rpc_node_backend *node, struct err *err)
 {
-	struct consensus_answer *answer = i->state;
-
-	node->ops->consensus_status(node->ctx, &answer->status);
-	answer->phase = xstrdup(answer->status.phase);
-	answer->reason = xstrdup(answer->status.reason);
+	node->ops->consensus_status(node->ctx, i->state);
 	return OK;
+}
+
+static void put_flag(struct jout *out, const char *key, bool flag)
+{
+	jout_key(out, key);
+	jout_bool(out, flag);
+}
+
+static void put_optional(struct jout *out, const char *key, bool is_there, uint64_t value)
+{
+	jout_key(out, key);
+	if (is_there)
+		jout_quantity(out, value);
+	else
+		jout_null(out);
 }
 
 static void put_consensus_member(struct jout *out, const struct rpc_consensus_member *m)
@@ -187,57 +193,70 @@ static void put_consensus_member(struct jout *out, const struct rpc_consensus_me
 	jout_object(out);
 	form_key_addr(out, "address", &m->address);
 	form_key_quantity(out, "weight", m->weight.n);
-	jout_key(out, "voted");
-	jout_bool(out, m->voted);
-	jout_key(out, "lastSeenMs");
-	if (m->has_last_seen)
-		jout_quantity(out, m->last_seen_ms);
-	else
-		jout_null(out);
+	put_flag(out, "voted", m->voted);
+	put_flag(out, "prepared", m->prepared);
+	put_flag(out, "committed", m->committed);
+	put_flag(out, "viewChanged", m->view_changed);
+	put_flag(out, "isSelf", m->is_self);
+	put_flag(out, "isConnected", m->is_connected);
+	put_optional(out, "lastSeenMs", m->has_last_seen, m->last_seen_ms);
+	put_optional(out, "lastSeenMsAgo", m->has_last_seen, m->age_ms);
+	put_optional(out, "lastSeenHeight", m->has_last_seen, m->height);
 	jout_object_end(out);
 }
 
-static int tell_consensus(struct rpc_item *i, struct jout *out, struct err *err)
+static void put_progress(struct jout *out, const struct rpc_consensus_status *s)
 {
-	const struct consensus_answer *answer = i->state;
-	const struct rpc_consensus_status *s = &answer->status;
-
-	jout_object(out);
-	form_key_quantity(out, "height", s->height);
-	form_key_quantity(out, "view", s->view);
-	jout_key(out, "phase");
-	jout_str(out, answer->phase);
-	jout_key(out, "reason");
-	jout_str(out, answer->reason);
-	jout_key(out, "timeoutMsLeft");
-	if (s->has_timeout)
-		jout_quantity(out, s->timeout_ms_left);
-	else
-		jout_null(out);
-	form_key_addr(out, "proposer", &s->proposer);
 	form_key_quantity(out, "totalWeight", s->total.n);
 	form_key_quantity(out, "quorumWeight", s->quorum.n);
 	form_key_quantity(out, "votedWeight", s->voted.n);
 	form_key_quantity(out, "missingWeight", s->missing.n);
+	form_key_quantity(out, "reachableWeight", s->reachable.n);
 	form_key_quantity(out, "committedHeight", s->committed_height);
 	form_key_quantity(out, "committedTimeMs", s->committed_time_ms);
+	form_key_quantity(out, "writtenHeight", s->written_height);
+	put_optional(out, "fetchingTo", s->is_fetching, s->fetch_height);
+	put_optional(out, "checkpointHeight", s->has_checkpoint, s->checkpoint_height);
+	form_key_quantity(out, "viewChanges", s->view_change_total);
+	form_key_quantity(out, "evidence", s->evidence_count);
+}
+
+static int tell_consensus(struct rpc_item *i, struct jout *out, struct err *err)
+{
+	const struct rpc_consensus_status *s = i->state;
+
+	jout_object(out);
+	form_key_quantity(out, "height", s->height);
+	form_key_quantity(out, "view", s->view);
+	form_key_quantity(out, "epoch", s->epoch);
+	jout_key(out, "role");
+	jout_str(out, s->role);
+	jout_key(out, "phase");
+	jout_str(out, s->phase);
+	jout_key(out, "reason");
+	jout_string(out, buf_bytes(&s->reason));
+	put_optional(out, "timeoutMsLeft", s->has_timeout, s->timeout_ms_left);
+	put_optional(out, "nextStepMsLeft", s->has_next_step, s->next_step_ms_left);
+	form_key_addr(out, "proposer", &s->proposer);
+	put_progress(out, s);
 	jout_key(out, "validators");
 	jout_array(out);
 	for (size_t k = 0; k < s->member_count; k++)
 		put_consensus_member(out, &s->members[k]);
 	jout_array_end(out);
+	jout_key(out, "refused");
+	jout_object(out);
+	for (size_t k = 0; k < s->refusal_count; k++)
+		form_key_quantity(out, s->refusals[k].reason, s->refusals[k].count);
+	jout_object_end(out);
 	jout_object_end(out);
 	return OK;
 }
 
 static void release_consensus(void *state)
 {
-	struct consensus_answer *answer = state;
-
-	free(answer->status.members);
-	free(answer->phase);
-	free(answer->reason);
-	free(answer);
+	rpc_consensus_status_clear(state);
+	free(state);
 }
 
 const struct rpc_errand errand_consensus_status = { ask_consensus, tell_consensus,

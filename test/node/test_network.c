@@ -1,7 +1,9 @@
 /* Whole nodes that agree, fall behind, come back. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "base/check.h"
+#include "codec/hex.h"
 #include "network.h"
 
 Test(network, four_validators_agree_on_what_one_was_sent)
@@ -126,5 +128,59 @@ Test(network, observer_follows_and_forwards)
 	run_for(&net, 5000);
 	check_agreement(&net, 5);
 	cr_assert_eq(nonce_of(&net.sites[4]), 10);
+	network_end(&net);
+}
+
+static bool says(const struct rpc_consensus_status *s, const char *text)
+{
+	return memmem(s->reason.data, s->reason.size, text, strlen(text)) != NULL;
+}
+
+/* "Why is it not moving?" must be answered for somebody who knows nothing but the answer. */
+Test(network, status_names_those_who_are_missing)
+{
+	struct network net;
+	struct rpc_node_backend backend;
+	struct rpc_consensus_status s;
+	char names[4][HEX_ADDR_SIZE];
+
+	network_make(&net, 4, 1);
+	for (size_t i = 0; i < 4; i++)
+		hex_data(names[i], addr_bytes(&net.sites[i].address));
+	run_for(&net, 2000);
+	for (uint64_t i = 0; i < 4; i++) {
+		send(&net, i, i);
+		run_for(&net, 500);
+	}
+	backend = node_rpc_backend(net.sites[0].node);
+	backend.ops->consensus_status(backend.ctx, &s);
+	cr_expect(says(&s, "nothing waits"));
+	cr_expect_eq(s.reachable.n, 4);
+	cr_expect_str_eq(s.role, "validator");
+	rpc_consensus_status_clear(&s);
+
+	net.is_cut[1] = net.is_cut[2] = true;
+	send(&net, 0, 4);
+	run_for(&net, 60000);
+	backend.ops->consensus_status(backend.ctx, &s);
+	cr_expect_str_eq(s.phase, "view-changing");
+	cr_expect_geq(s.view, 1);
+	cr_expect(says(&s, names[1]) && says(&s, names[2]), "both who are gone");
+	cr_expect(!says(&s, names[0]) && !says(&s, names[3]), "and nobody else");
+	cr_expect(says(&s, "not connected, last vote 5") || says(&s, "not connected, last vote 6"));
+	cr_expect(says(&s, "weight 2 of the 3 that are needed"));
+	cr_expect(says(&s, "only weight 2 is connected"));
+	cr_expect_eq(s.missing.n, 1);
+	cr_expect_eq(s.voted.n, 2);
+	cr_expect_eq(s.reachable.n, 2);
+	cr_expect(s.has_timeout && s.timeout_ms_left > 0 && s.timeout_ms_left <= 32000);
+	rpc_consensus_status_clear(&s);
+
+	/* An observer sees that it is none, and how far its blocks are. */
+	backend = node_rpc_backend(net.sites[4].node);
+	backend.ops->consensus_status(backend.ctx, &s);
+	cr_expect_str_eq(s.role, "observer");
+	cr_expect(says(&s, "no validator"));
+	rpc_consensus_status_clear(&s);
 	network_end(&net);
 }

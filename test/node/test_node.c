@@ -537,7 +537,7 @@ Test(node, key_outside_the_set_is_passive)
 	cr_assert_str_eq(status.phase, "passive");
 	cr_assert_eq(status.height, 1);
 	cr_assert_eq(status.member_count, 1);
-	free(status.members);
+	rpc_consensus_status_clear(&status);
 	cr_assert_eq(r.stopped.code, 0);
 	rig_end(&r);
 }
@@ -558,8 +558,9 @@ Test(node, full_disk_refuses_transactions_and_says_so)
 	cr_assert(strstr(err.message, "no space left"));
 	cr_assert_str_eq(backend.ops->trouble(backend.ctx), "the disk is full");
 	backend.ops->consensus_status(backend.ctx, &status);
-	cr_assert(strstr(status.reason, "disk is full"));
-	free(status.members);
+	buf_append_byte(&status.reason, 0);
+	cr_assert(strstr((const char *)status.reason.data, "disk is full"));
+	rpc_consensus_status_clear(&status);
 	node_on_write_stall(r.node, false, NULL);
 	cr_assert_null(backend.ops->trouble(backend.ctx));
 	cr_assert_eq(submit(&r, t, &err), OK);

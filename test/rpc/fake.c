@@ -547,12 +547,16 @@ static void consensus_status(void *ctx, struct rpc_consensus_status *out)
 	struct fake *f = ctx;
 
 	*out = (struct rpc_consensus_status){
-		.height = f->height + 1, .phase = "idle", .reason = "no transaction waits",
+		.height = f->height + 1, .role = "validator", .phase = "idle",
 		.has_timeout = true, .timeout_ms_left = 1234, .proposer = f->sender, .total = { 3 },
 		.quorum = { 3 }, .missing = { 3 }, .committed_height = f->height, .member_count = 1,
 	};
+	buf_printf(&out->reason, "no transaction waits");
 	out->members = xcalloc(1, sizeof(*out->members));
 	out->members[0] = (struct rpc_consensus_member){ .address = f->sender, .weight = { 3 } };
+	out->refusals = xcalloc(1, sizeof(*out->refusals));
+	out->refusals[0] = (struct rpc_consensus_refusal){ "signature", 4 };
+	out->refusal_count = 1;
 }
 
 static void evidence(void *ctx, struct rpc_evidence_list *out)

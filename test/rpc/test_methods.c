@@ -498,7 +498,12 @@ Test(rpc, tells_of_weft)
 		{ "weft_consensusStatus", NULL, "phase", "\"idle\"" },
 		{ "weft_consensusStatus", NULL, "timeoutMsLeft", "\"0x4d2\"" },
 		{ "weft_consensusStatus", NULL, "validators",
-		  "[{\"address\":\"$S\",\"weight\":\"0x3\",\"voted\":false,\"lastSeenMs\":null}]" },
+		  "[{\"address\":\"$S\",\"weight\":\"0x3\",\"voted\":false,\"prepared\":false,"
+		  "\"committed\":false,\"viewChanged\":false,\"isSelf\":false,\"isConnected\":false,"
+		  "\"lastSeenMs\":null,\"lastSeenMsAgo\":null,\"lastSeenHeight\":null}]" },
+		{ "weft_consensusStatus", NULL, "reason", "\"no transaction waits\"" },
+		{ "weft_consensusStatus", NULL, "refused", "{\"signature\":\"0x4\"}" },
+		{ "weft_consensusStatus", NULL, "fetchingTo", "null" },
 		{ "weft_evidence", NULL, "0.height", "\"0x2\"" },
 		{ "weft_evidence", NULL, "1.validator", "\"$S\"" },
 		{ "weft_evidence", NULL, "1.kind", "\"prepare\"" },
