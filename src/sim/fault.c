@@ -90,11 +90,16 @@ bool sim_faults_parse(uint64_t *out, const char *list)
 	return true;
 }
 
+static struct rng *rng_of(struct sim *sim, enum sim_fault fault)
+{
+	return &sim->faults.rngs[fault];
+}
+
 /* --- from the start --- */
 
 static void set_ways(struct sim *sim)
 {
-	struct rng *r = &sim->faults.rng;
+	struct rng *r = rng_of(sim, SIM_FAULT_DELAY);
 	uint64_t mean_us = 1000 * draw(r, 30, 100);
 
 	for (size_t a = 0; a < sim->site_count; a++)
@@ -104,7 +109,7 @@ static void set_ways(struct sim *sim)
 
 static void set_clocks(struct sim *sim)
 {
-	struct rng *r = &sim->faults.rng;
+	struct rng *r = rng_of(sim, SIM_FAULT_CLOCK);
 
 	for (size_t i = 0; i < sim->site_count; i++) {
 		int64_t ms = (int64_t)draw(r, 0, 60000) - 30000;
@@ -117,7 +122,7 @@ static void set_clocks(struct sim *sim)
 
 static void plan(struct sim *sim, enum sim_fault fault)
 {
-	uint64_t us = draw_mean(&sim->faults.rng, every_ms(fault) * 1000);
+	uint64_t us = draw_mean(rng_of(sim, fault), every_ms(fault) * 1000);
 
 	heap_push(&sim->heap, sim->now_us + us, ENTRY_FAULT, (uint32_t)fault, 0, NULL);
 }
@@ -125,7 +130,7 @@ static void plan(struct sim *sim, enum sim_fault fault)
 /* Those whose disks may lose what they had promised are at most f, with the liars. */
 static void choose_fragile(struct sim *sim)
 {
-	struct rng *r = &sim->faults.rng;
+	struct rng *r = rng_of(sim, SIM_FAULT_ROT);
 	uint64_t left = sim->faulty_left;
 
 	for (size_t i = 0; i < sim->site_count; i++) {
@@ -142,22 +147,23 @@ static void choose_fragile(struct sim *sim)
 void faults_init(struct sim *sim)
 {
 	struct faults *f = &sim->faults;
-	struct rng *r = &f->rng;
+	uint64_t seed = rng_next(&sim->rng);
 
-	rng_init(r, rng_next(&sim->rng));
 	/* Some of them: one that hides another must not be there always. */
-	for (size_t i = 0; i < SIM_FAULT_COUNT; i++)
-		if (sim->options.faults >> i & 1 && draw_is(r, 500))
-			f->active |= 1ull << i;
+	for (size_t i = 0; i < SIM_FAULT_COUNT; i++) {
+		rng_init(rng_of(sim, i), seed + i);
+		if (draw_is(rng_of(sim, i), 500))
+			f->active |= 1ull << i & sim->options.faults;
+	}
 	choose_fragile(sim);
 	if (faults_has(sim, SIM_FAULT_DELAY))
 		set_ways(sim);
 	if (faults_has(sim, SIM_FAULT_LOSS))
-		sim->net.loss = (unsigned)draw(r, 1, draw_is(r, 500) ? 50 : 300);
+		sim->net.loss = (unsigned)draw(rng_of(sim, SIM_FAULT_LOSS), 1, sim->options.seed % 2 ? 50 : 300);
 	if (faults_has(sim, SIM_FAULT_REPLAY))
-		sim->net.replay = (unsigned)draw(r, 1, 500);
+		sim->net.replay = (unsigned)draw(rng_of(sim, SIM_FAULT_REPLAY), 1, 500);
 	if (faults_has(sim, SIM_FAULT_REORDER))
-		sim->net.reorder = (unsigned)draw(r, 1, 500);
+		sim->net.reorder = (unsigned)draw(rng_of(sim, SIM_FAULT_REORDER), 1, 500);
 	if (faults_has(sim, SIM_FAULT_CLOCK))
 		set_clocks(sim);
 	for (size_t i = 0; i < SIM_FAULT_COUNT; i++)
@@ -167,14 +173,14 @@ void faults_init(struct sim *sim)
 
 /* --- at a moment --- */
 
-static size_t any_site(struct sim *sim)
+static size_t any_site(struct sim *sim, struct rng *r)
 {
-	return draw(&sim->faults.rng, 0, sim->site_count - 1);
+	return draw(r, 0, sim->site_count - 1);
 }
 
 static void undo_later(struct sim *sim, enum sim_fault fault, uint64_t mean_ms, uint64_t what)
 {
-	heap_push(&sim->heap, sim->now_us + draw_mean(&sim->faults.rng, mean_ms * 1000), ENTRY_UNFAULT,
+	heap_push(&sim->heap, sim->now_us + draw_mean(rng_of(sim, fault), mean_ms * 1000), ENTRY_UNFAULT,
 		  (uint32_t)fault, what, NULL);
 }
 
@@ -189,16 +195,16 @@ static void split(struct sim *sim, uint64_t sides, bool is_cut)
 
 static void clog_a_link(struct sim *sim)
 {
-	struct rng *r = &sim->faults.rng;
-	struct way *way = &sim->net.ways[any_site(sim)][any_site(sim)];
+	struct rng *r = rng_of(sim, SIM_FAULT_CLOG);
+	struct way *way = &sim->net.ways[any_site(sim, r)][any_site(sim, r)];
 
 	way->clogged_until_us = sim->now_us + draw(r, 0, 5 * SECOND_US);
 }
 
 static void crash(struct sim *sim)
 {
-	struct rng *r = &sim->faults.rng;
-	struct site *s = &sim->sites[any_site(sim)];
+	struct rng *r = rng_of(sim, SIM_FAULT_CRASH);
+	struct site *s = &sim->sites[any_site(sim, r)];
 	bool is_power = draw_is(r, 500);
 
 	if (s->state == SITE_DOWN)
@@ -212,7 +218,7 @@ static void crash(struct sim *sim)
 
 void faults_begin(struct sim *sim, enum sim_fault fault)
 {
-	struct rng *r = &sim->faults.rng;
+	struct rng *r = rng_of(sim, fault);
 	uint64_t bits;
 	struct site *s;
 
@@ -225,7 +231,7 @@ void faults_begin(struct sim *sim, enum sim_fault fault)
 		return;
 	case SIM_FAULT_RESET:
 		sim_fired(sim, fault);
-		net_reset(sim, any_site(sim), any_site(sim));
+		net_reset(sim, any_site(sim, r), any_site(sim, r));
 		return;
 	case SIM_FAULT_SPLIT:
 		sim_fired(sim, fault);
@@ -235,13 +241,13 @@ void faults_begin(struct sim *sim, enum sim_fault fault)
 		return;
 	case SIM_FAULT_ISOLATE:
 		sim_fired(sim, fault);
-		bits = 1ull << any_site(sim);
+		bits = 1ull << any_site(sim, r);
 		split(sim, bits, true);
 		undo_later(sim, fault, 8000, bits);
 		return;
 	case SIM_FAULT_ONE_WAY:
 		sim_fired(sim, fault);
-		bits = any_site(sim) << 8 | any_site(sim);
+		bits = any_site(sim, r) << 8 | any_site(sim, r);
 		net_cut(sim, bits >> 8, bits & 255, true);
 		undo_later(sim, fault, 6000, bits);
 		return;
@@ -249,12 +255,12 @@ void faults_begin(struct sim *sim, enum sim_fault fault)
 		crash(sim);
 		return;
 	case SIM_FAULT_PAUSE:
-		s = &sim->sites[any_site(sim)];
+		s = &sim->sites[any_site(sim, r)];
 		sim_fired(sim, fault);
 		s->paused_until_us = sim->now_us + draw(r, SECOND_US / 10, 10 * SECOND_US);
 		return;
 	case SIM_FAULT_RESTART:
-		s = &sim->sites[any_site(sim)];
+		s = &sim->sites[any_site(sim, r)];
 		if (s->state != SITE_UP || s->paused_until_us > sim->now_us)
 			return;
 		sim_fired(sim, fault);
@@ -262,7 +268,7 @@ void faults_begin(struct sim *sim, enum sim_fault fault)
 		return;
 	case SIM_FAULT_JUMP:
 		sim_fired(sim, fault);
-		sim->sites[any_site(sim)].clock_ms = (int64_t)draw(r, 0, 60000) - 30000;
+		sim->sites[any_site(sim, r)].clock_ms = (int64_t)draw(r, 0, 60000) - 30000;
 		return;
 	case SIM_FAULT_DELAY:
 	case SIM_FAULT_LOSS:

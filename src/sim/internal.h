@@ -91,6 +91,7 @@ struct site {
 	uint64_t paused_until_us;
 	int64_t clock_ms;            /* ahead of the true time */
 
+	struct log log;
 	struct disk *disk;           /* outlives the node */
 	uint64_t excuses;            /* faults of the disk before this life */
 	size_t refusal_count;        /* times that it did not start */
@@ -200,7 +201,7 @@ void net_drop(struct sim *sim, struct packet *packet);
 struct faults {
 	uint64_t active;         /* those that this seed uses */
 	bool are_over;
-	struct rng rng;
+	struct rng rngs[SIM_FAULT_COUNT]; /* one a kind: without one the others come as before */
 };
 
 void faults_init(struct sim *sim);

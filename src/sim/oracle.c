@@ -340,6 +340,7 @@ void oracle_message(struct oracle *o, struct sim *sim, const struct site *s, str
 			  (unsigned long long)spot.kind, (unsigned long long)spot.height,
 			  (unsigned long long)spot.view);
 	*known = value;
+	sim->result->digest = (sim->result->digest ^ load_be64(value.bytes)) * 0x9e3779b97f4a7c15ull + sim->now_us;
 	o->check_count++;
 	if (spot.height > o->view_height || (spot.height == o->view_height && spot.view > o->view)) {
 		o->view_height = spot.height;
@@ -555,7 +556,7 @@ static bool extend(struct oracle *o, struct sim *sim, struct site *s, const stru
 	take_rewards(o, block);
 	if (!sim->is_over && height == reader->ops->height(snapshot) && draw_is(&o->rng, 250))
 		check_accounts(&walk, reader, snapshot);
-	sim->result->digest.lo = (sim->result->digest.lo ^ load_be64(block->hash.bytes)) * 0x9e3779b97f4a7c15ull;
+	sim->result->digest = (sim->result->digest ^ load_be64(block->hash.bytes)) * 0x9e3779b97f4a7c15ull;
 	return true;
 }
 

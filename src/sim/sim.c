@@ -329,8 +329,6 @@ void sim_run(const struct sim_options *options, struct sim_result *result)
 
 	*result = (struct sim_result){ 0 };
 	sim->options = *options;
-	if (sim->options.duration_ms == 0)
-		sim->options.duration_ms = SIM_DURATION_MS - 10000;
 	sim->result = result;
 	make(sim);
 	run(sim);

@@ -81,10 +81,12 @@ bool sim_faults_parse(uint64_t *out, const char *list);
 
 #define SIM_DURATION_MS 60000 /* a run's least */
 #define SIM_BLOCK_COUNT 50
+#define SIM_FAULTY_MS 50000   /* of that with faults, by default */
+#define SIM_VALIDATOR_MAX 10
 
 struct sim_options {
 	uint64_t seed;
-	size_t validators;    /* 4-10; 0: drawn from the seed */
+	size_t validators;    /* 1-10; 0: 4-10, drawn from the seed */
 	uint64_t duration_ms; /* with faults */
 	uint64_t faults;      /* a bit for each that may occur; the seed chooses among them */
 	const struct log *log; /* the nodes' lines; NULL: none */
@@ -107,9 +109,7 @@ struct sim_result {
 	uint64_t view_max;
 	uint64_t check_count; /* what the oracle compared */
 	uint64_t firings[SIM_FAULT_COUNT];
-	struct {
-		uint64_t lo, hi;
-	} digest;             /* of all that became final and of all that was sent: the same for the same seed */
+	uint64_t digest;      /* of all that became final and of all that was sent: the same for the same seed */
 };
 
 /* Runs one seed. A CHECK or fatal() in what is simulated ends the process. */

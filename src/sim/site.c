@@ -166,6 +166,27 @@ static struct node_head *acquire(void *ctx)
 	return node_head_ref(((struct site *)ctx)->head);
 }
 
+/* --- the node's log: its lines, with the true time and whose they are --- */
+
+static void write_line(void *ctx, const char *line)
+{
+	const struct site *s = ctx;
+	const struct log *log = s->sim->options.log;
+	char text[1200];
+
+	snprintf(text, sizeof(text), "t=%llu.%06llu node=%zu %s", (unsigned long long)(s->sim->now_us / SECOND_US),
+		 (unsigned long long)(s->sim->now_us % SECOND_US), s->index, line);
+	log->write(log->ctx, text);
+}
+
+static void make_log(struct site *s)
+{
+	const struct log *log = s->sim->options.log;
+
+	if (log)
+		s->log = (struct log){ write_line, NULL, s, log->level };
+}
+
 /* --- opening --- */
 
 static void fill_statics(struct site *s, struct p2p_config *p2p)
@@ -196,7 +217,7 @@ static int open_node(struct site *s, struct err *err)
 	struct node_config config = {
 		.genesis = &sim->genesis, .ecc = sim->ecc, .is_validator = s->is_validator, .validator_key = s->key,
 		.pool = { 1000, 1 * MIB, 200, 200, sim->genesis.params.base_fee_floor },
-		.p2p = &p2p, .seed = rng_next(&sim->rng), .log = sim->options.log,
+		.p2p = &p2p, .seed = rng_next(&sim->rng), .log = sim->options.log ? &s->log : NULL,
 	};
 
 	fill_statics(s, &p2p);
@@ -274,6 +295,8 @@ static void on_refused(struct site *s, const struct err *err)
 {
 	bool was_dead = disk_is_dead(s->disk);
 
+	LOG_INFO(&s->log, "sim", "refused", "msg=\"%s\" damage=%zu death=\"%s\"", err->message,
+		 disk_damage(s->disk, NULL), disk_death(s->disk));
 	s->state = SITE_DOWN;
 	s->refusal_count++;
 	if (is_damaged(s) && !was_dead && excuses_of(s) == s->excuses) {
@@ -298,6 +321,7 @@ void site_open(struct site *s)
 		disk_restart(s->disk);
 	else
 		make_disk(s);
+	make_log(s);
 	s->reader = (struct node_reader){ acquire, s, &sim->genesis.params, wall_ms };
 	s->life++;
 	s->wake_us = s->peer_wake_us = s->tick_at_us = s->peer_tick_at_us = UINT64_MAX;
@@ -322,6 +346,8 @@ void site_open(struct site *s)
 		s->head = NULL;
 		on_refused(s, &err);
 	} else {
+		LOG_INFO(&s->log, "sim", "opened", "height=%llu torn=%llu validator=%d",
+			 (unsigned long long)report.tip_height, (unsigned long long)report.torn_size, s->is_validator);
 		site_turn_end(s);
 	}
 }
@@ -353,6 +379,7 @@ void site_crash(struct site *s, enum disk_end end)
 {
 	if (s->state == SITE_DOWN)
 		return;
+	LOG_INFO(&s->log, "sim", "crash", "power=%d death=\"%s\"", end == DISK_POWER_LOST, disk_death(s->disk));
 	disk_stop(s->disk, end);
 	close_all(s);
 }
@@ -519,7 +546,12 @@ void site_write_begin(struct site *s)
 		site_turn_end(s);
 		return;
 	}
-	node_jobs_sync(s->written, s->written_count);
+	if (!disk_is_dead(s->disk))
+		node_jobs_sync(s->written, s->written_count);
+	if (disk_is_dead(s->disk)) {
+		site_turn_end(s);
+		return;
+	}
 	for (size_t i = 0; code == OK && i < s->written_count; i++) {
 		code = node_job_finish(s->written[i], &err);
 		if (code != OK)
