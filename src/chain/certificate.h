@@ -4,11 +4,11 @@
  *
  * Of commits it makes the block final; of prepares it is what a view-change
  * carries. Signers are bits, so none can count twice. A certificate is a plain
- * value of about 9 KiB; nothing in it is owned elsewhere.
+ * value of about 17 KiB; nothing in it is owned elsewhere.
  *
  *   rlp([height, view, block hash, signers, [signature, …]])
  *
- * `signers` are 16 bytes: bit i % 8 of byte i / 8 stands for member i.
+ * `signers` are 32 bytes: bit i % 8 of byte i / 8 stands for member i.
  */
 #ifndef WEFT_CHAIN_CERTIFICATE_H
 #define WEFT_CHAIN_CERTIFICATE_H

@@ -546,17 +546,18 @@ size_t message_seals(const struct message *m, uint64_t chain_id, const struct va
 int message_verify(const struct message *m, uint64_t chain_id, const struct validator_set *set,
 		   const struct ecc *e, struct err *err)
 {
-	struct seal seals[MESSAGE_SEAL_MAX];
+	struct seal *seals;
 	int status = message_check(m, set, err);
 	size_t count;
 
 	if (status != OK)
 		return status;
+	seals = xmalloc(MESSAGE_SEAL_MAX * sizeof(*seals)); /* 60 KB: not for a stack */
 	count = message_seals(m, chain_id, set, seals);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; status == OK && i < count; i++)
 		if (!seal_verify(e, &seals[i]))
-			return ERR_SET(err, CHAIN_E_MESSAGE,
-				       "message: signature %zu of %zu is not its validator's", i,
-				       count);
-	return OK;
+			status = ERR_SET(err, CHAIN_E_MESSAGE,
+					 "message: signature %zu of %zu is not its validator's", i, count);
+	free(seals);
+	return status;
 }

@@ -10,7 +10,7 @@
 
 /* Rules that peers must share to talk; raised by any change of what is hashed,
  * signed or sent. Release and database have numbers of their own. */
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 
 /* Ethereum's rules for execution. The header has all of Prague's fields at every revision. */
 enum revision {
@@ -42,7 +42,7 @@ enum revision {
 #define BLOCK_WITHDRAWAL_COUNT_MAX 1024
 
 /* Validators. */
-#define VALIDATOR_COUNT_MAX 128
+#define VALIDATOR_COUNT_MAX 256
 #define VALIDATOR_COUNT_MAX_DEFAULT 51   /* of a chain, unless its genesis says otherwise */
 #define VALIDATOR_WEIGHT_MAX (1ull << 40) /* one validator's; so any total fits 64 bits */
 

@@ -1,6 +1,8 @@
 /* A machine copied into another: for explorers of many histories that begin alike. */
 #include "consensus/internal.h"
 
+#include <stdlib.h>
+
 static void copy_buf(struct buf *to, const struct buf *from)
 {
 	buf_reset(to);
@@ -8,16 +10,49 @@ static void copy_buf(struct buf *to, const struct buf *from)
 		buf_append_bytes(to, buf_bytes(from));
 }
 
-/* Only what can be read: heights that are over have nothing. */
+static void copy_epoch(struct known_epoch **to, const struct known_epoch *from)
+{
+	struct kept_checkpoint *checkpoints = *to ? (*to)->checkpoints : NULL;
+	size_t size;
+
+	if (!from || (*to && (*to)->set.count != from->set.count)) {
+		epoch_free(*to);
+		*to = NULL;
+		checkpoints = NULL;
+	}
+	if (!from)
+		return;
+	size = from->set.count * CONSENSUS_CHECKPOINT_COUNT * sizeof(*checkpoints);
+	if (!*to) {
+		*to = xmalloc(sizeof(**to));
+		checkpoints = xmalloc(size);
+	}
+	**to = *from;
+	(*to)->is.set = &(*to)->set;
+	(*to)->checkpoints = checkpoints;
+	memcpy(checkpoints, from->checkpoints, size);
+}
+
+/* Heights that are over have nothing for an explorer: theirs are forgotten. */
 static void copy_round(const struct consensus *from, struct round *to, const struct round *r)
 {
-	size_t count = set_of(from)->count;
+	size_t places = CONSENSUS_VIEW_COUNT * KIND_COUNT;
 
-	to->height = r->height;
-	if (r->height < height_of(from))
+	to->set_hash = (struct hash){ 0 };
+	if (r->height < height_of(from) || r->capacity == 0)
 		return;
-	memcpy(to->slots, r->slots, count * CONSENSUS_VIEW_COUNT * KIND_COUNT * sizeof(*to->slots));
-	memcpy(to->view_changes, r->view_changes, count * sizeof(*to->view_changes));
+	if (to->capacity != r->capacity) {
+		free(to->slots);
+		free(to->view_changes);
+		to->slots = xmalloc(r->capacity * places * sizeof(*to->slots));
+		to->view_changes = xmalloc(r->capacity * sizeof(*to->view_changes));
+		to->capacity = r->capacity;
+	}
+	to->height = r->height;
+	to->set_hash = r->set_hash;
+	memcpy(to->slots, r->slots, r->capacity * places * sizeof(*to->slots));
+	memcpy(to->view_changes, r->view_changes, r->capacity * sizeof(*to->view_changes));
+	memcpy(to->tallies, r->tallies, sizeof(to->tallies));
 }
 
 static void copy_future(struct future *to, const struct future *from)
@@ -25,6 +60,7 @@ static void copy_future(struct future *to, const struct future *from)
 	to->is_set = from->is_set;
 	to->height = from->height;
 	to->view = from->view;
+	to->set_hash = from->set_hash;
 	copy_buf(&to->encoded, &from->encoded);
 }
 
@@ -51,9 +87,10 @@ static void copy_plain(struct consensus *to, const struct consensus *from)
 	static const struct {
 		size_t at, size;
 	} gaps[] = {
-		GAP(config), GAP(present), GAP(pp_view_changes), GAP(pp_prepares), GAP(target.sealed),
-		GAP(best), GAP(best_block), GAP(view_change), GAP(rounds), GAP(claims), GAP(futures),
-		GAP(record), GAP(certificate), GAP(sends), GAP(evidence),
+		GAP(config), GAP(present), GAP(next), GAP(before), GAP(pp_view_changes), GAP(pp_prepares),
+		GAP(target.sealed), GAP(best), GAP(best_block), GAP(view_change), GAP(rounds), GAP(claims),
+		GAP(futures), GAP(seen_ms), GAP(seen_height), GAP(checkpoint), GAP(record), GAP(certificate),
+		GAP(sends), GAP(late_send), GAP(checkpoint_send), GAP(evidence),
 		{ sizeof(*from), 0 },
 	};
 #undef GAP
@@ -70,15 +107,27 @@ void consensus_copy(struct consensus *to, const struct consensus *from)
 {
 	size_t count = set_of(from)->count;
 
-	CHECK(to->present->is.number == from->present->is.number && set_of(to)->count == count);
+	CHECK(addr_equal(&to->config.self, &from->config.self));
 	copy_plain(to, from);
-	memcpy(to->pp_view_changes, from->pp_view_changes, count * sizeof(*to->pp_view_changes));
+	copy_epoch(&to->present, from->present);
+	copy_epoch(&to->next, from->next);
+	copy_epoch(&to->before, from->before);
+	memcpy(to->seen_ms, from->seen_ms, count * sizeof(to->seen_ms[0]));
+	memcpy(to->seen_height, from->seen_height, count * sizeof(to->seen_height[0]));
+	if (from->pp.view_change_count)
+		memcpy(to->pp_view_changes, from->pp_view_changes,
+		       from->pp.view_change_count * sizeof(*to->pp_view_changes));
 	to->pp.view_changes = from->pp.view_changes ? to->pp_view_changes : NULL;
 	to->pp.prepares = from->pp.prepares ? &to->pp_prepares : NULL;
 	if (from->pp.prepares)
 		copy_certificate(&to->pp_prepares, &from->pp_prepares);
 	if (from->has_best)
 		copy_certificate(&to->best, &from->best);
+	if (from->has_checkpoint) {
+		to->checkpoint.epoch = from->checkpoint.epoch;
+		to->checkpoint.validators_hash = from->checkpoint.validators_hash;
+		copy_certificate(&to->checkpoint.signatures, &from->checkpoint.signatures);
+	}
 	for (size_t i = 0; i < ROUND_COUNT; i++)
 		copy_round(from, &to->rounds[i], &from->rounds[i]);
 	for (size_t i = 0; i < CONSENSUS_CLAIM_MAX; i++)

@@ -27,17 +27,26 @@ uint64_t view_timeout_ms(const struct consensus *c)
 
 /* --- heights --- */
 
+void set_view(struct consensus *c, uint64_t view)
+{
+	c->view = view;
+	/* Kept, since stepping to a high view is long. A caller's answer is asked for when it matters. */
+	c->leader = c->config.proposer ? 0 : proposer_of(c, height_of(c), view);
+}
+
 static void clear_height(struct consensus *c)
 {
-	c->view = 0;
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		CHECK(!c->is_pending[i]); /* signed, and never recorded */
+	set_view(c, 0);
 	c->phase = CONSENSUS_IDLE;
 	c->has_work = false; /* what waited may be in the block */
 	c->is_decided = c->is_diverged = c->has_pp = c->is_resumed = c->has_best = false;
+	c->is_follow_due = true;
 	c->target.is_set = false;
 	c->target.execution = EXECUTION_NONE;
 	c->deadline_ms = c->resend_ms = c->timer_ms = 0;
 	memset(c->own, 0, sizeof(c->own));
-	memset(c->is_pending, 0, sizeof(c->is_pending));
 	buf_reset(&c->view_change);
 	buf_reset(&c->best_block);
 	for (size_t i = 0; i < CONSENSUS_CLAIM_MAX; i++)
@@ -48,6 +57,7 @@ static void start_height(struct consensus *c, const struct consensus_tip *tip, u
 {
 	c->tip = *tip;
 	c->anchor_ms = MIN(tip->time_ms, now_ms);
+	turn_epoch(c);
 	clear_height(c);
 	round_of(c, height_of(c));
 }
@@ -58,14 +68,14 @@ static void replay_height(struct consensus *c, struct step *s)
 	const struct round *r = round_of(c, height_of(c));
 	struct message m;
 
-	for (size_t i = 0; i < set_of(c)->count; i++)
-		for (uint64_t view = 0; view < CONSENSUS_VIEW_COUNT; view++) {
-			const struct statement *commit = find_statement(c, r, i, view, MESSAGE_COMMIT);
+	for (uint64_t view = 0; view < CONSENSUS_VIEW_COUNT; view++)
+		for (size_t i = 0; may_be_quorum(c, MESSAGE_COMMIT, view) && i < set_of(c)->count; i++) {
+			const struct statement *commit = find_statement(r, i, view, MESSAGE_COMMIT);
 
 			if (commit)
 				note_commit(c, view, &commit->hash);
 		}
-	if (take_future(c, &m)) {
+	if (is_member(c) && take_future(c, &m)) {
 		accept_pre_prepare(c, &m.pre_prepare, s);
 		message_clear(&m);
 	}
@@ -74,23 +84,28 @@ static void replay_height(struct consensus *c, struct step *s)
 
 void enter_height(struct consensus *c, const struct consensus_tip *tip, struct step *s)
 {
+	struct consensus_tip before = c->tip;
+
+	/* Under the old set, if this is where it ends. */
+	note_checkpoint_due(c, &before, tip);
 	start_height(c, tip, s->now_ms);
 	plan_behind(c, s->now_ms);
 	replay_height(c, s);
 }
 
-static void on_committed(struct consensus *c, const struct consensus_tip *tip, struct step *s)
+static void on_committed(struct consensus *c, const struct consensus_event *event, struct step *s)
 {
-	struct consensus_tip next = *tip;
+	struct consensus_tip tip = event->committed;
 
-	if (tip->height < height_of(c)) {
+	if (tip.height < height_of(c)) {
 		add_trace(c, s, CONSENSUS_TRACE_UNEXPECTED);
 		return;
 	}
 	/* As if it had been agreed on here: all must expect the next empty block at one time. */
-	if (tip->height == height_of(c))
-		next.empty_count = tip->has_txs ? 0 : MIN(c->tip.empty_count + 1, (uint64_t)CONFIRMATION_COUNT);
-	enter_height(c, &next, s);
+	if (tip.height == height_of(c))
+		tip.empty_count = tip.has_txs ? 0 : MIN(c->tip.empty_count + 1, (uint64_t)CONFIRMATION_COUNT);
+	note_next(c, event->next);
+	enter_height(c, &tip, s);
 }
 
 /* --- timers --- */
@@ -112,6 +127,7 @@ static void clamp_timers(struct consensus *c, uint64_t now_ms)
 	c->deadline_ms = MIN(c->deadline_ms, now_ms + view_timeout_ms(c));
 	c->resend_ms = MIN(c->resend_ms, now_ms + t0);
 	c->behind_ms = MIN(c->behind_ms, now_ms + t0);
+	c->checkpoint_ms = MIN(c->checkpoint_ms, now_ms);
 }
 
 /* View 0's runs from when a block is due, whoever is to propose it. */
@@ -155,6 +171,7 @@ static void set_timer(struct consensus *c, struct step *s)
 		take_earlier(&at_ms, c->deadline_ms);
 	take_earlier(&at_ms, c->resend_ms);
 	take_earlier(&at_ms, c->behind_ms);
+	take_earlier(&at_ms, checkpoint_due_ms(c));
 	if (at_ms && at_ms != c->timer_ms)
 		add_effect(c, s, CONSENSUS_EFFECT_TIMER)->at_ms = at_ms;
 	c->timer_ms = at_ms;
@@ -172,7 +189,7 @@ static void on_event(struct consensus *c, const struct consensus_event *event, s
 		c->has_work = event->has_work;
 		return;
 	case CONSENSUS_EVENT_PROPOSED:
-		on_proposed(c, &event->proposed, s);
+		on_proposed(c, event, s);
 		return;
 	case CONSENSUS_EVENT_EXECUTED:
 		on_executed(c, event, s);
@@ -184,10 +201,13 @@ static void on_event(struct consensus *c, const struct consensus_event *event, s
 		receive_message(c, event->message, s);
 		return;
 	case CONSENSUS_EVENT_COMMITTED:
-		on_committed(c, &event->committed, s);
+		on_committed(c, event, s);
 		return;
 	case CONSENSUS_EVENT_WRITTEN:
+		on_written(c, event->written.height);
+		return;
 	case CONSENSUS_EVENT_CHECKPOINT:
+		receive_checkpoint(c, event->checkpoint, s);
 		return;
 	}
 	UNREACHABLE();
@@ -204,7 +224,7 @@ static bool advance(struct consensus *c, struct step *s)
 void consensus_step(struct consensus *c, const struct consensus_event *event,
 		    struct consensus_effects *effects)
 {
-	struct step s = { event->now_ms, effects };
+	struct step s = { .now_ms = event->now_ms, .effects = effects };
 
 	effects->count = 0;
 	clamp_timers(c, s.now_ms);
@@ -220,48 +240,15 @@ void consensus_step(struct consensus *c, const struct consensus_event *event,
 	say_behind(c, &s);
 	write_record(c, &s);
 	send_durable(c, &s);
+	sign_checkpoint(c, &s);
 	set_timer(c, &s);
 }
 
 /* --- life --- */
 
-static struct epoch *epoch_new(const struct consensus *c, const struct consensus_epoch *from)
-{
-	struct epoch *e = xmalloc(sizeof(*e));
-	int self = validator_set_find(from->set, &c->config.self);
-
-	e->is = *from;
-	e->set = *from->set;
-	e->is.set = &e->set;
-	e->quorum = validator_set_quorum(&e->set);
-	e->faulty = validator_set_faulty(&e->set);
-	e->self = self < 0 ? NOT_A_MEMBER : (size_t)self;
-	return e;
-}
-
-static void take_epoch(struct consensus *c)
-{
-	c->quorum = c->present->quorum;
-	c->faulty = c->present->faulty;
-	c->self = c->present->self;
-}
-
-size_t proposer_of(const struct consensus *c, uint64_t height, uint64_t view)
-{
-	if (c->config.proposer)
-		return c->config.proposer(c->config.ctx, &c->present->is, height, view);
-	return validator_set_proposer(set_of(c), c->present->is.first, height, view);
-}
-
-const struct consensus_epoch *consensus_get_epoch(const struct consensus *c)
-{
-	return &c->present->is;
-}
-
 int consensus_new(struct consensus **out, const struct consensus_config *config,
 		  const struct consensus_tip *tip, struct err *err)
 {
-	const struct validator_set *set = config->epoch.set;
 	struct consensus *c;
 
 	if (config->epoch.first > tip->height + 1)
@@ -269,15 +256,10 @@ int consensus_new(struct consensus **out, const struct consensus_config *config,
 			       (unsigned long long)tip->height + 1, (unsigned long long)config->epoch.first);
 	c = xcalloc(1, sizeof(*c));
 	c->config = *config;
-	c->present = epoch_new(c, &config->epoch);
 	c->config.epoch.set = NULL; /* not ours */
-	take_epoch(c);
-	c->pp_view_changes = xcalloc(set->count, sizeof(*c->pp_view_changes));
-	for (size_t i = 0; i < ROUND_COUNT; i++) {
-		c->rounds[i].slots = xcalloc(set->count * CONSENSUS_VIEW_COUNT * KIND_COUNT,
-					     sizeof(*c->rounds[i].slots));
-		c->rounds[i].view_changes = xcalloc(set->count, sizeof(*c->rounds[i].view_changes));
-	}
+	c->present = epoch_new(c, &config->epoch);
+	c->written_height = tip->height;
+	c->pp_view_changes = xcalloc(VALIDATOR_COUNT_MAX, sizeof(*c->pp_view_changes));
 	start_height(c, tip, tip->time_ms);
 	*out = c;
 	return OK;
@@ -297,14 +279,20 @@ void consensus_free(struct consensus *c)
 		buf_clear(&c->futures[i].encoded);
 	for (size_t i = 0; i < KIND_COUNT; i++)
 		buf_clear(&c->sends[i]);
-	buf_clear(&c->evidence[0]);
-	buf_clear(&c->evidence[1]);
+	for (size_t i = 0; i < EVIDENCE_MAX; i++) {
+		buf_clear(&c->evidence[i][0]);
+		buf_clear(&c->evidence[i][1]);
+	}
+	buf_clear(&c->late_send);
+	buf_clear(&c->checkpoint_send);
 	buf_clear(&c->target.sealed);
 	buf_clear(&c->best_block);
 	buf_clear(&c->view_change);
 	buf_clear(&c->record);
 	buf_clear(&c->certificate);
 	free(c->pp_view_changes);
-	free(c->present);
+	epoch_free(c->present);
+	epoch_free(c->next);
+	epoch_free(c->before);
 	free(c);
 }

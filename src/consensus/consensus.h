@@ -214,7 +214,7 @@ struct consensus_effect {
 	};
 };
 
-#define CONSENSUS_EFFECT_MAX 16
+#define CONSENSUS_EFFECT_MAX 24
 struct consensus_effects {
 	size_t count;
 	struct consensus_effect items[CONSENSUS_EFFECT_MAX];
@@ -222,11 +222,14 @@ struct consensus_effects {
 
 /* Bounds of what is kept of others. */
 #define CONSENSUS_HEIGHT_AHEAD 10  /* messages of so many heights above */
+#define CONSENSUS_HEIGHT_BEHIND 4  /* and of so many below, for evidence alone */
 #define CONSENSUS_VIEW_COUNT 8     /* and of so many views a height */
 #define CONSENSUS_VIEW_MAX (1ull << 32) /* a higher view is refused */
 #define CONSENSUS_CLAIM_MAX 4
 #define CONSENSUS_FUTURE_MAX 4
 #define CONSENSUS_TIMEOUT_SHIFT_MAX 6
+#define CONSENSUS_CHECKPOINT_COUNT 4 /* of each validator */
+#define CONSENSUS_CHECKPOINT_INTERVAL_MS 100 /* between two that a validator signs, at least */
 
 struct consensus;
 
@@ -235,9 +238,9 @@ int consensus_new(struct consensus **out, const struct consensus_config *config,
 		  const struct consensus_tip *tip, struct err *err);
 void consensus_free(struct consensus *c);
 
-/* Makes `to` what `from` is; it keeps its own configuration, and neither has anything of the
- * other's. Both were made with the same set and are in one epoch. What the effects of a
- * step point to is not copied. For explorers of many histories that begin alike. */
+/* Makes `to`, of the same validator, what `from` is; it keeps its own configuration, and neither
+ * has anything of the other's. What is kept of heights below, and what the effects of a step
+ * point to, is not copied. For explorers of many histories that begin alike. */
 void consensus_copy(struct consensus *to, const struct consensus *from);
 
 /* Feeds back one record of the consensus log, in order, before the first step. What

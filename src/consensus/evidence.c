@@ -4,9 +4,8 @@
 
 #include "chain/decode.h"
 
-/* The statement as a message that leaves out what its signature does not cover. */
-static struct message bare_message(uint64_t height, enum message_kind kind, size_t validator,
-				   const struct statement *what)
+struct message bare_message(uint64_t height, enum message_kind kind, size_t validator,
+			    const struct statement *what)
 {
 	struct message m = { .kind = kind };
 
@@ -41,13 +40,13 @@ static struct message bare_message(uint64_t height, enum message_kind kind, size
 }
 
 /* [kind, height, view, validator, signature, hash], or for a view-change its
- * claim, [] or [view, hash], in the hash's place. */
-void encode_statement(struct buf *out, uint64_t height, enum message_kind kind, size_t validator,
+ * claim, [] or [view, hash], in the hash's place; a checkpoint's view is 0. */
+void encode_statement(struct buf *out, uint64_t height, unsigned kind, size_t validator,
 		      const struct statement *what)
 {
 	size_t list = rlp_list_open(out), claim;
 
-	rlp_put_u64(out, (uint64_t)kind);
+	rlp_put_u64(out, kind);
 	rlp_put_u64(out, height);
 	rlp_put_u64(out, what->view);
 	rlp_put_u64(out, validator);
@@ -65,85 +64,140 @@ void encode_statement(struct buf *out, uint64_t height, enum message_kind kind, 
 	rlp_list_close(out, list);
 }
 
-int decode_statement(struct bytes rlp, size_t validator_count, struct message *out, struct err *err)
+/* A statement as it is written. */
+struct written {
+	uint64_t kind, height, validator;
+	struct statement what;
+};
+
+static int read_statement(struct written *out, struct bytes rlp, uint64_t kind_max,
+			  size_t validator_count, struct err *err)
 {
 	struct decoder d = { .what = "statement", .code = CONSENSUS_E_EVIDENCE, .err = err };
-	struct statement what = { .is_set = true };
+	struct written w = { .what.is_set = true };
 	struct rlp_reader r, claim;
-	uint64_t kind, height, validator;
 
 	decode_top(&d, &r, rlp);
-	decode_bounded(&d, &r, "kind", MESSAGE_VIEW_CHANGE, &kind);
-	decode_u64(&d, &r, "height", &height);
-	decode_u64(&d, &r, "view", &what.view);
-	decode_bounded(&d, &r, "validator", validator_count - 1, &validator);
-	seal_decode(&d, &r, "signature", &what.signature);
-	if (d.status == OK && kind == 0)
+	decode_bounded(&d, &r, "kind", kind_max, &w.kind);
+	decode_u64(&d, &r, "height", &w.height);
+	decode_u64(&d, &r, "view", &w.what.view);
+	decode_bounded(&d, &r, "validator", validator_count - 1, &w.validator);
+	seal_decode(&d, &r, "signature", &w.what.signature);
+	if (d.status == OK && w.kind == 0)
 		decode_fail(&d, "kind is 0");
-	if (kind == MESSAGE_VIEW_CHANGE) {
+	if (d.status == OK && w.kind == CONSENSUS_KIND_CHECKPOINT && w.what.view > 0)
+		decode_fail(&d, "a checkpoint has no view");
+	if (w.kind == MESSAGE_VIEW_CHANGE) {
 		decode_list(&d, &r, "prepared", &claim);
-		what.has_prepared = d.status == OK && rlp_reader_more(&claim);
-		if (what.has_prepared) {
-			decode_u64(&d, &claim, "prepared view", &what.prepared_view);
-			decode_hash(&d, &claim, "prepared hash", &what.hash);
+		w.what.has_prepared = d.status == OK && rlp_reader_more(&claim);
+		if (w.what.has_prepared) {
+			decode_u64(&d, &claim, "prepared view", &w.what.prepared_view);
+			decode_hash(&d, &claim, "prepared hash", &w.what.hash);
 			decode_end(&d, &claim);
 		}
 	} else {
-		decode_hash(&d, &r, "block hash", &what.hash);
+		decode_hash(&d, &r, "block hash", &w.what.hash);
 	}
 	decode_end(&d, &r);
 	if (d.status == OK)
-		*out = bare_message(height, (enum message_kind)kind, (size_t)validator, &what);
+		*out = w;
 	return d.status;
 }
 
-void say_evidence(struct consensus *c, const struct statement *first, const struct message *second,
+int decode_statement(struct bytes rlp, size_t validator_count, struct message *out, struct err *err)
+{
+	struct written w;
+	int code = read_statement(&w, rlp, MESSAGE_VIEW_CHANGE, validator_count, err);
+
+	if (code == OK)
+		*out = bare_message(w.height, (enum message_kind)w.kind, (size_t)w.validator, &w.what);
+	return code;
+}
+
+/* --- found --- */
+
+void say_evidence(struct consensus *c, uint64_t height, unsigned kind, const struct addr *signer,
+		  size_t validator, const struct statement *first, const struct statement *second,
 		  struct step *s)
 {
-	struct statement other = statement_of(second);
+	struct buf *out = c->evidence[s->evidence_count++];
 	struct consensus_effect *e;
 
-	for (size_t i = 0; i < ARRAY_COUNT(c->evidence); i++) {
-		buf_reset(&c->evidence[i]);
-		encode_statement(&c->evidence[i], message_height(second), second->kind,
-				 message_validator(second), i == 0 ? first : &other);
+	for (size_t i = 0; i < 2; i++) {
+		buf_reset(&out[i]);
+		encode_statement(&out[i], height, kind, validator, i == 0 ? first : second);
 	}
 	c->evidence_total++;
 	e = add_effect(c, s, CONSENSUS_EFFECT_EVIDENCE);
-	e->height = message_height(second);
-	e->view = message_view(second);
-	e->evidence.first = buf_bytes(&c->evidence[0]);
-	e->evidence.second = buf_bytes(&c->evidence[1]);
-	e->evidence.signer = set_of(c)->members[message_validator(second)].address;
+	e->height = height;
+	e->view = first->view;
+	e->evidence.first = buf_bytes(&out[0]);
+	e->evidence.second = buf_bytes(&out[1]);
+	e->evidence.signer = *signer;
+}
+
+bool contradict(struct consensus *c, const struct known_epoch *e, uint64_t height, enum message_kind kind,
+		size_t validator, struct statement *known, const struct statement *other, struct step *s)
+{
+	struct message m = bare_message(height, kind, validator, known);
+
+	if (statement_equal(known, other) || (!known->is_verified && !verify_sender(c, e, &m)))
+		return false;
+	if (validator == e->self) {
+		add_trace(c, s, CONSENSUS_TRACE_TWIN);
+	} else if (!known->is_reported && s->evidence_count < EVIDENCE_MAX) {
+		known->is_reported = true;
+		say_evidence(c, height, (unsigned)kind, &e->set.members[validator].address, validator, known,
+			     other, s);
+	}
+	return true;
+}
+
+/* --- checked by anyone --- */
+
+static int read_pair(struct written out[2], struct bytes first, struct bytes second,
+		     struct consensus_evidence *at, struct err *err)
+{
+	int code = read_statement(&out[0], first, CONSENSUS_KIND_CHECKPOINT, VALIDATOR_COUNT_MAX, err);
+
+	if (code == OK)
+		code = read_statement(&out[1], second, CONSENSUS_KIND_CHECKPOINT, VALIDATOR_COUNT_MAX, err);
+	if (code != OK)
+		return code;
+	if (out[0].kind != out[1].kind || out[0].height != out[1].height ||
+	    out[0].what.view != out[1].what.view || out[0].validator != out[1].validator)
+		return ERR_SET(err, CONSENSUS_E_EVIDENCE, "the two statements are not of one position");
+	if (statement_equal(&out[0].what, &out[1].what))
+		return ERR_SET(err, CONSENSUS_E_EVIDENCE, "the two statements say the same");
+	*at = (struct consensus_evidence){
+		.height = out[0].height,
+		.view = out[0].what.view,
+		.kind = (unsigned)out[0].kind,
+		.validator = (size_t)out[0].validator,
+	};
+	return OK;
 }
 
 int consensus_read_evidence(struct bytes first, struct bytes second, struct consensus_evidence *out,
 			    struct err *err)
 {
-	struct message m[2];
-	struct statement what[2];
-	struct bytes rlp[2] = { first, second };
+	struct written w[2];
 
-	for (size_t i = 0; i < 2; i++) {
-		int code = decode_statement(rlp[i], VALIDATOR_COUNT_MAX, &m[i], err);
+	return read_pair(w, first, second, out, err);
+}
 
-		if (code != OK)
-			return code;
-		what[i] = statement_of(&m[i]);
+static void written_digest(const struct written *w, uint64_t chain_id, const struct hash *set_hash,
+			   struct hash *out)
+{
+	struct message m;
+	struct checkpoint p = { .height = w->height, .block_hash = w->what.hash };
+
+	if (w->kind == CONSENSUS_KIND_CHECKPOINT) {
+		checkpoint_digest(&p, chain_id, set_hash, out);
+		return;
 	}
-	if (m[0].kind != m[1].kind || message_height(&m[0]) != message_height(&m[1]) ||
-	    message_view(&m[0]) != message_view(&m[1]) ||
-	    message_validator(&m[0]) != message_validator(&m[1]))
-		return ERR_SET(err, CONSENSUS_E_EVIDENCE, "the two statements are not of one position");
-	if (statement_equal(&what[0], &what[1]))
-		return ERR_SET(err, CONSENSUS_E_EVIDENCE, "the two statements say the same");
-	*out = (struct consensus_evidence){
-		.height = message_height(&m[0]),
-		.view = message_view(&m[0]),
-		.kind = m[0].kind,
-		.validator = message_validator(&m[0]),
-	};
-	return OK;
+	m = bare_message(w->height, (enum message_kind)w->kind, (size_t)w->validator, &w->what);
+	message_digest(&m, chain_id, set_hash, out);
 }
 
 int consensus_check_evidence(const struct consensus_config *config, const struct validator_set *set,
@@ -151,21 +205,18 @@ int consensus_check_evidence(const struct consensus_config *config, const struct
 			     struct consensus_evidence *out, struct err *err)
 {
 	struct consensus_evidence at;
-	struct bytes rlp[2] = { first, second };
-	int code = consensus_read_evidence(first, second, &at, err);
+	struct written w[2];
+	int code = read_pair(w, first, second, &at, err);
 
 	if (code != OK)
 		return code;
+	if (at.validator >= set->count)
+		return ERR_SET(err, CONSENSUS_E_EVIDENCE, "validator %zu of a set of %zu", at.validator, set->count);
 	for (size_t i = 0; i < 2; i++) {
-		struct message m;
 		struct hash digest;
 
-		code = decode_statement(rlp[i], set->count, &m, err);
-		if (code != OK)
-			return code;
-		message_digest(&m, config->chain_id, &set->hash, &digest);
-		if (!config->verify(config->ctx, message_signature(&m), &digest,
-				    &set->members[at.validator].address))
+		written_digest(&w[i], config->chain_id, &set->hash, &digest);
+		if (!config->verify(config->ctx, &w[i].what.signature, &digest, &set->members[at.validator].address))
 			return ERR_SET(err, CONSENSUS_E_EVIDENCE, "a statement is not signed by the validator it names");
 	}
 	*out = at;

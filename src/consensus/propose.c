@@ -125,6 +125,7 @@ void on_executed(struct consensus *c, const struct consensus_event *event, struc
 		return;
 	}
 	if (event->executed.is_valid) {
+		note_next(c, event->next);
 		t->execution = EXECUTION_VALID;
 		t->time_ms = event->executed.time_ms;
 		t->has_txs = event->executed.has_txs;
@@ -165,8 +166,9 @@ static void repeat_proposal(struct consensus *c)
 	c->is_resumed = false;
 }
 
-void on_proposed(struct consensus *c, const struct consensus_block *block, struct step *s)
+void on_proposed(struct consensus *c, const struct consensus_event *event, struct step *s)
 {
+	const struct consensus_block *block = &event->proposed;
 	struct target *t = &c->target;
 
 	if (c->phase != CONSENSUS_PROPOSING) {
@@ -178,6 +180,7 @@ void on_proposed(struct consensus *c, const struct consensus_block *block, struc
 		add_trace(c, s, CONSENSUS_TRACE_SIGN_FAILED);
 		return;
 	}
+	note_next(c, event->next);
 	set_target(c, &block->hash, block->sealed);
 	t->execution = EXECUTION_VALID;
 	t->time_ms = block->time_ms;
@@ -251,7 +254,7 @@ bool try_prepare(struct consensus *c, struct step *s)
 {
 	struct target *t = &c->target;
 
-	if (c->phase != CONSENSUS_EXECUTING || !hash_equal(&t->hash, &c->pp.block_hash))
+	if (c->phase != CONSENSUS_EXECUTING || c->is_decided || !hash_equal(&t->hash, &c->pp.block_hash))
 		return false;
 	/* Refused by our clock, and accepted by a quorum: the clock no longer matters. */
 	if (t->execution == EXECUTION_INVALID && !t->is_reproposal &&

@@ -1,122 +1,33 @@
-/* Messages of other validators: refused, kept, acted on. Nothing is stored before
- * the sender is known to be a member and every signature was verified. */
+/* Messages of other validators: refused, kept, acted on. Nothing counts before the sender is
+ * known to be a member and every signature that matters was verified. */
 #include "consensus/internal.h"
 
-/* --- who is ahead, who is behind --- */
+#define NO_REFUSAL CONSENSUS_REFUSAL_COUNT
 
-void plan_behind(struct consensus *c, uint64_t now_ms)
+/* From here on a rule is broken. */
+#define FIRST_OFFENCE CONSENSUS_REFUSAL_STRANGER
+
+void refuse(struct consensus *c, enum consensus_refusal why, struct step *s)
 {
-	uint64_t highest = 0;
-
-	c->behind_ms = 0;
-	c->is_behind_said = false;
-	for (size_t i = 0; i < set_of(c)->count; i++)
-		highest = MAX(highest, c->seen_height[i]);
-	/* Of the next height one often hears a moment before one's own last commit. */
-	if (highest > height_of(c) + 1)
-		c->behind_ms = now_ms;
-	else if (highest > height_of(c))
-		c->behind_ms = now_ms + c->config.view_timeout_ms / 4;
+	c->refused[why]++;
+	if (why >= FIRST_OFFENCE)
+		add_trace(c, s, CONSENSUS_TRACE_REFUSED);
 }
 
-static void note_seen(struct consensus *c, size_t validator, uint64_t height, uint64_t now_ms)
+/* --- the rules that need the set, the turn, the signatures and the block --- */
+
+/* So far ahead a turn is found at once. Above, only when a quorum's signatures say that the
+ * view is real: stepping to it may be long. */
+#define VIEW_NEAR 1024
+
+static bool is_leader(const struct consensus *c, const struct message *m)
 {
-	c->seen_ms[validator] = now_ms;
-	if (height <= c->seen_height[validator])
-		return;
-	c->seen_height[validator] = height;
-	if (height > height_of(c) && !c->is_behind_said)
-		plan_behind(c, c->behind_ms ? MIN(c->behind_ms, now_ms) : now_ms);
+	return m->kind != MESSAGE_PRE_PREPARE ||
+	       message_validator(m) == proposer_of(c, message_height(m), message_view(m));
 }
 
-/* Whoever voted for the decided block, or is at a higher height. */
-static bool may_have_blocks(const struct consensus *c, const struct signer_bits *deciders, size_t i)
+static bool is_named_block(const struct consensus *c, const struct message *m)
 {
-	return i != c->self &&
-	       (c->seen_height[i] > height_of(c) || signer_bits_get(deciders, i));
-}
-
-void say_behind(struct consensus *c, struct step *s)
-{
-	size_t count = set_of(c)->count;
-	struct signer_bits deciders = { 0 };
-
-	if (c->behind_ms == 0 || s->now_ms < c->behind_ms)
-		return;
-	if (c->is_decided)
-		deciders = voters_of(c, MESSAGE_COMMIT, c->decided_view, &c->decided_hash);
-	c->behind_ms = s->now_ms + c->config.view_timeout_ms;
-	c->is_behind_said = true;
-	for (size_t n = 0; n < count; n++) {
-		size_t i = (c->behind_next + n) % count;
-		struct consensus_effect *e;
-
-		if (!may_have_blocks(c, &deciders, i))
-			continue;
-		c->behind_next = i + 1;
-		e = add_effect(c, s, CONSENSUS_EFFECT_BEHIND);
-		e->peer.address = set_of(c)->members[i].address;
-		e->peer.height = MAX(c->seen_height[i], height_of(c) + 1) - 1;
-		return;
-	}
-}
-
-/* A view-change at a height that is final here. */
-static void serve(struct consensus *c, const struct message *m, struct step *s)
-{
-	size_t i = message_validator(m);
-	struct consensus_effect *e;
-
-	if (c->serve_ms[i] && s->now_ms >= c->serve_ms[i] &&
-	    s->now_ms - c->serve_ms[i] < c->config.view_timeout_ms / 2)
-		return;
-	if (!verify_seals(c, m))
-		return;
-	c->seen_ms[i] = s->now_ms;
-	c->serve_ms[i] = s->now_ms;
-	e = add_effect(c, s, CONSENSUS_EFFECT_SERVE);
-	e->peer.address = set_of(c)->members[i].address;
-	e->peer.height = message_height(m);
-}
-
-/* --- verifying --- */
-
-bool verify_seals(const struct consensus *c, const struct message *m)
-{
-	struct seal seals[MESSAGE_SEAL_MAX];
-	size_t count = message_seals(m, c->config.chain_id, set_of(c), seals);
-
-	for (size_t i = 0; i < count; i++)
-		if (!c->config.verify(c->config.ctx, &seals[i].signature, &seals[i].digest, &seals[i].signer))
-			return false;
-	return true;
-}
-
-static bool verify_sender(const struct consensus *c, const struct message *m)
-{
-	struct hash digest;
-
-	message_digest(m, c->config.chain_id, &set_of(c)->hash, &digest);
-	return c->config.verify(c->config.ctx, message_signature(m), &digest,
-				&set_of(c)->members[message_validator(m)].address);
-}
-
-static void refuse(struct consensus *c, struct step *s)
-{
-	c->refused_total++;
-	add_trace(c, s, CONSENSUS_TRACE_REFUSED);
-}
-
-/* The rules that need the set, the turn, the signatures and the block. */
-static bool is_sound(const struct consensus *c, const struct message *m)
-{
-	if (message_check(m, set_of(c), NULL) != OK)
-		return false;
-	if (m->kind == MESSAGE_PRE_PREPARE &&
-	    message_validator(m) != proposer_of(c, message_height(m), message_view(m)))
-		return false;
-	if (!verify_seals(c, m))
-		return false;
 	if (m->kind == MESSAGE_PRE_PREPARE)
 		return c->config.is_block(c->config.ctx, buf_bytes(&m->pre_prepare.block),
 					  &m->pre_prepare.block_hash);
@@ -126,70 +37,112 @@ static bool is_sound(const struct consensus *c, const struct message *m)
 	return true;
 }
 
-/* --- what is worth looking at --- */
-
-/* A second value at a position; or one that is known. */
-static bool is_known(struct consensus *c, struct round *r, const struct message *m, struct step *s)
+static enum consensus_refusal find_offence(struct consensus *c, const struct known_epoch *e,
+					   const struct message *m, bool is_sender_verified,
+					   struct step *s)
 {
-	size_t i = message_validator(m);
-	struct statement what = statement_of(m);
-	struct statement *known = find_statement(c, r, i, what.view, m->kind);
+	bool is_near = message_view(m) <= c->view + VIEW_NEAR;
 
-	if (!known && m->kind == MESSAGE_VIEW_CHANGE && r->view_changes[i].is_set &&
-	    r->view_changes[i].view == what.view)
-		known = &r->view_changes[i];
-	if (!known)
-		return false;
-	if (!statement_equal(known, &what)) {
-		if (!known->is_reported && verify_sender(c, m)) {
-			known->is_reported = true;
-			say_evidence(c, known, m, s);
-		}
-		return true;
-	}
-	/* The same again may bring what we lack: a claim's proof, the decided block. */
-	if (m->kind == MESSAGE_VIEW_CHANGE && what.has_prepared && r->height == height_of(c))
-		return find_claim(c, what.prepared_view, &what.hash) != NULL;
-	if (m->kind == MESSAGE_PRE_PREPARE && c->is_decided && r->height == height_of(c))
-		return find_block(c, &what.hash).size > 0;
-	return true;
+	if (message_check(m, &e->set, NULL) != OK)
+		return CONSENSUS_REFUSAL_PROOF;
+	if (is_near && !is_leader(c, m))
+		return CONSENSUS_REFUSAL_LEADER;
+	if ((!is_sender_verified && !verify_sender(c, e, m)) || !verify_embedded(c, e, m, s))
+		return CONSENSUS_REFUSAL_SIGNATURE;
+	if (!is_near && !is_leader(c, m))
+		return CONSENSUS_REFUSAL_LEADER;
+	return is_named_block(c, m) ? NO_REFUSAL : CONSENSUS_REFUSAL_BLOCK;
 }
 
-static bool is_wanted(const struct consensus *c, const struct message *m)
-{
-	uint64_t height = message_height(m), view = message_view(m);
+/* --- what is worth looking at --- */
 
-	if (view > CONSENSUS_VIEW_MAX)
-		return false;
+static enum consensus_refusal find_use_above(const struct message *m)
+{
+	return m->kind == MESSAGE_VIEW_CHANGE || message_view(m) < CONSENSUS_VIEW_COUNT ?
+		NO_REFUSAL : CONSENSUS_REFUSAL_VIEW_FAR;
+}
+
+/* Why it can change nothing at this height, if so. */
+static enum consensus_refusal find_use(const struct consensus *c, const struct message *m)
+{
+	uint64_t view = message_view(m);
+
+	if (message_height(m) > height_of(c))
+		return find_use_above(m);
 	switch (m->kind) {
 	case MESSAGE_VIEW_CHANGE:
-		return height > height_of(c) || view >= c->view;
+		if (view < c->view)
+			return CONSENSUS_REFUSAL_VIEW_PAST;
+		return view == c->view && c->has_pp ? CONSENSUS_REFUSAL_NEEDLESS : NO_REFUSAL;
 	case MESSAGE_PRE_PREPARE:
 		/* A justified proposal binds, however far above. */
-		return is_view_kept(c, height, view) || (height == height_of(c) && view >= c->view);
+		if (view < c->view)
+			return CONSENSUS_REFUSAL_VIEW_PAST;
+		return c->is_decided || (view == c->view && c->has_pp) ? CONSENSUS_REFUSAL_NEEDLESS
+									: NO_REFUSAL;
 	case MESSAGE_PREPARE:
+		if (view < c->view)
+			return CONSENSUS_REFUSAL_VIEW_PAST;
+		if (!is_view_kept(c, message_height(m), view))
+			return CONSENSUS_REFUSAL_VIEW_FAR;
+		return c->is_decided || (view == c->view && c->has_best && c->best.view == view) ?
+			CONSENSUS_REFUSAL_NEEDLESS : NO_REFUSAL;
 	case MESSAGE_COMMIT:
-		return is_view_kept(c, height, view);
+		/* Some views below: a quorum of late commits still makes a block final. */
+		if (!is_view_kept(c, message_height(m), view))
+			return view < c->view ? CONSENSUS_REFUSAL_VIEW_PAST : CONSENSUS_REFUSAL_VIEW_FAR;
+		return c->is_decided ? CONSENSUS_REFUSAL_NEEDLESS : NO_REFUSAL;
 	}
 	UNREACHABLE();
 }
 
-/* --- acting on it --- */
-
-static void act_on_pre_prepare(struct consensus *c, const struct pre_prepare *p, struct step *s)
+/* What is kept of the position, verified or not. */
+static struct statement *find_known(struct round *r, const struct message *m)
 {
-	if (c->is_decided && hash_equal(&c->decided_hash, &p->block_hash) &&
-	    find_block(c, &p->block_hash).size == 0)
-		set_target(c, &p->block_hash, buf_bytes(&p->block));
-	else if (p->view > c->view || (p->view == c->view && !c->has_pp))
-		accept_pre_prepare(c, p, s);
+	size_t i = message_validator(m);
+	uint64_t view = message_view(m);
+	struct statement *known = find_statement(r, i, view, m->kind);
+
+	if (!known && m->kind == MESSAGE_VIEW_CHANGE && r->view_changes[i].is_set &&
+	    r->view_changes[i].view == view)
+		known = &r->view_changes[i];
+	return known;
 }
+
+/* A view-change that is known may bring the proof of its claim, which we have let go or had not
+ * seen: it may have come inside another's message first. */
+static bool brings_proof(const struct consensus *c, const struct message *m)
+{
+	return m->kind == MESSAGE_VIEW_CHANGE && m->view_change.has_prepared &&
+	       message_height(m) == height_of(c) && message_view(m) >= c->view &&
+	       (!find_claim(c, m->view_change.prepared_view, &m->view_change.prepared_hash) ||
+		find_block(c, &m->view_change.prepared_hash).size == 0);
+}
+
+/* The block that a quorum has committed, and that we lack, from whomever: its hash is enough. */
+static bool take_decided_block(struct consensus *c, const struct message *m)
+{
+	const struct hash *hash = message_block_hash(m);
+	struct bytes block = { 0 };
+
+	if (m->kind == MESSAGE_PRE_PREPARE)
+		block = buf_bytes(&m->pre_prepare.block);
+	if (m->kind == MESSAGE_VIEW_CHANGE)
+		block = buf_bytes(&m->view_change.block);
+	if (!c->is_decided || block.size == 0 || message_height(m) != height_of(c) ||
+	    !hash_equal(hash, &c->decided_hash) || find_block(c, hash).size > 0 || !is_named_block(c, m))
+		return false;
+	set_target(c, hash, block);
+	return true;
+}
+
+/* --- acting on it --- */
 
 static void act_on(struct consensus *c, const struct message *m, struct step *s)
 {
 	switch (m->kind) {
 	case MESSAGE_PRE_PREPARE:
-		act_on_pre_prepare(c, &m->pre_prepare, s);
+		accept_pre_prepare(c, &m->pre_prepare, s);
 		return;
 	case MESSAGE_VIEW_CHANGE:
 		if (m->view_change.has_prepared)
@@ -204,25 +157,13 @@ static void act_on(struct consensus *c, const struct message *m, struct step *s)
 	UNREACHABLE();
 }
 
-/* Our own key on a message that we did not send. */
-static void on_own_key(struct consensus *c, const struct message *m, struct step *s)
-{
-	struct statement what = statement_of(m);
-	const struct statement *ours = &own_of(c, m->kind)->what;
-
-	if (message_height(m) < height_of(c) || (ours->is_set && statement_equal(ours, &what)))
-		return;
-	if (ours->is_set && what.view < ours->view)
-		return;
-	if (message_check(m, set_of(c), NULL) == OK && verify_sender(c, m))
-		add_trace(c, s, CONSENSUS_TRACE_TWIN);
-}
-
-static void keep_and_act(struct consensus *c, const struct message *m, struct step *s)
+static void keep_and_act(struct consensus *c, const struct known_epoch *e, const struct message *m, struct step *s)
 {
 	struct statement what = statement_of(m);
 	uint64_t height = message_height(m);
 
+	what.is_verified = true;
+	keep_embedded(c, e, m);
 	if (height > height_of(c)) {
 		keep_statement(c, round_of(c, height), message_validator(m), m->kind, &what);
 		if (m->kind == MESSAGE_PRE_PREPARE)
@@ -237,40 +178,136 @@ static void keep_and_act(struct consensus *c, const struct message *m, struct st
 		act_on(c, m, s);
 }
 
-void receive_message(struct consensus *c, const struct message *m, struct step *s)
+/* --- one message --- */
+
+/* What can change nothing is not verified, but kept to be held against another. */
+static void put_aside(struct consensus *c, const struct known_epoch *e, struct round *r,
+		      const struct message *m, struct step *s)
+{
+	struct statement what = statement_of(m);
+
+	keep_statement(c, r, message_validator(m), m->kind, &what);
+	note_alive(c, e, m, s);
+}
+
+/* True if the kept statement says otherwise: then the message is done with. `is_verified` tells
+ * whether its sender was found to have signed it. */
+static bool is_contradiction(struct consensus *c, const struct known_epoch *e, const struct message *m,
+			     struct statement *known, bool *is_verified, struct step *s)
+{
+	struct statement what = statement_of(m);
+
+	if (!known || statement_equal(known, &what))
+		return false;
+	if (!known->is_reported) {
+		if (!verify_sender(c, e, m)) {
+			refuse(c, CONSENSUS_REFUSAL_SIGNATURE, s);
+			return true;
+		}
+		*is_verified = true;
+		if (!contradict(c, e, message_height(m), m->kind, message_validator(m), known, &what, s))
+			return false; /* what was kept was forged */
+	}
+	refuse(c, CONSENSUS_REFUSAL_CONTRADICTION, s);
+	return true;
+}
+
+static void receive_in_reach(struct consensus *c, const struct known_epoch *e, const struct message *m,
+			     struct step *s)
+{
+	struct round *r = round_of(c, message_height(m));
+	struct statement *known = find_known(r, m);
+	struct statement what = statement_of(m);
+	bool is_verified = false;
+	enum consensus_refusal why;
+
+	if (take_decided_block(c, m) || is_contradiction(c, e, m, known, &is_verified, s))
+		return;
+	why = find_use(c, m);
+	if (known && statement_equal(known, &what)) {
+		if ((known->is_verified && !brings_proof(c, m)) || (!known->is_verified && why != NO_REFUSAL)) {
+			refuse(c, CONSENSUS_REFUSAL_KNOWN, s);
+			return;
+		}
+		is_verified = known->is_verified && signature_equal(&known->signature, &what.signature);
+	}
+	if (why != NO_REFUSAL)
+		put_aside(c, e, r, m, s);
+	else
+		why = find_offence(c, e, m, is_verified, s);
+	if (why != NO_REFUSAL) {
+		refuse(c, why, s);
+		return;
+	}
+	/* What is heard under the next set's indexes is not told apart by them here. */
+	if (e == c->present)
+		note_seen(c, message_validator(m), message_height(m), s->now_ms);
+	keep_and_act(c, e, m, s);
+}
+
+/* Of a height that is final: for evidence, and to help who is behind. */
+static void receive_below(struct consensus *c, struct known_epoch *e, const struct message *m, struct step *s)
+{
+	struct round *r = round_below(c, message_height(m));
+	struct statement *known = r ? find_known(r, m) : NULL;
+	bool is_verified = false;
+
+	if (m->kind == MESSAGE_VIEW_CHANGE && message_check(m, &e->set, NULL) == OK)
+		serve(c, e, m, s);
+	if (is_contradiction(c, e, m, known, &is_verified, s))
+		return;
+	if (r)
+		put_aside(c, e, r, m, s);
+	refuse(c, CONSENSUS_REFUSAL_HEIGHT_PAST, s);
+}
+
+/* Too far to keep, or not for us to keep; that it exists is worth knowing. */
+static void receive_hint(struct consensus *c, const struct known_epoch *e, const struct message *m,
+			 enum consensus_refusal why, struct step *s)
 {
 	size_t i = message_validator(m);
-	uint64_t height = message_height(m);
 
-	if (!is_member(c)) {
-		c->refused[CONSENSUS_REFUSAL_PASSIVE]++;
+	if (e == c->present && message_height(m) > MAX(height_of(c), c->seen_height[i]) &&
+	    verify_sender(c, e, m))
+		note_seen(c, i, message_height(m), s->now_ms);
+	refuse(c, why, s);
+}
+
+/* Our own key on a message that we did not send. */
+static void on_own_key(struct consensus *c, const struct known_epoch *e, const struct message *m, struct step *s)
+{
+	struct statement what = statement_of(m);
+	const struct statement *ours = &own_of(c, m->kind)->what;
+
+	refuse(c, CONSENSUS_REFUSAL_OWN_KEY, s);
+	if (message_height(m) < height_of(c))
 		return;
-	}
-	if (i >= set_of(c)->count) {
-		refuse(c, s);
+	if (message_height(m) == height_of(c) && ours->is_set &&
+	    (statement_equal(ours, &what) || what.view < ours->view))
 		return;
-	}
-	if (i == c->self) {
-		on_own_key(c, m, s);
-		return;
-	}
-	if (height < height_of(c)) {
-		if (m->kind == MESSAGE_VIEW_CHANGE && message_check(m, set_of(c), NULL) == OK)
-			serve(c, m, s);
-		return;
-	}
-	if (height - height_of(c) >= ROUND_COUNT) {
-		/* Too far to keep; that it exists is worth knowing. */
-		if (height > c->seen_height[i] && verify_sender(c, m))
-			note_seen(c, i, height, s->now_ms);
-		return;
-	}
-	if (!is_wanted(c, m) || is_known(c, round_of(c, height), m, s))
-		return;
-	if (!is_sound(c, m)) {
-		refuse(c, s);
-		return;
-	}
-	note_seen(c, i, height, s->now_ms);
-	keep_and_act(c, m, s);
+	if (message_check(m, &e->set, NULL) == OK && verify_sender(c, e, m))
+		add_trace(c, s, CONSENSUS_TRACE_TWIN);
+}
+
+void receive_message(struct consensus *c, const struct message *m, struct step *s)
+{
+	uint64_t height = message_height(m);
+	struct known_epoch *e = epoch_at(c, height);
+
+	if (!e)
+		refuse(c, CONSENSUS_REFUSAL_HEIGHT_PAST, s);
+	else if (message_validator(m) >= e->set.count)
+		refuse(c, CONSENSUS_REFUSAL_STRANGER, s);
+	else if (message_view(m) > CONSENSUS_VIEW_MAX)
+		refuse(c, CONSENSUS_REFUSAL_VIEW_HUGE, s);
+	else if (message_validator(m) == e->self)
+		on_own_key(c, e, m, s);
+	else if (height < height_of(c))
+		receive_below(c, e, m, s);
+	else if (e->self == NOT_A_MEMBER)
+		receive_hint(c, e, m, CONSENSUS_REFUSAL_PASSIVE, s);
+	else if (height - height_of(c) > CONSENSUS_HEIGHT_AHEAD)
+		receive_hint(c, e, m, CONSENSUS_REFUSAL_HEIGHT_FAR, s);
+	else
+		receive_in_reach(c, e, m, s);
 }

@@ -2,13 +2,17 @@
  * The consensus log's records: what this validator signed, and what it takes to go
  * on from there.
  *
- *   rlp([[message, …], prepares, block, position])
+ *   rlp([set, [message, …], prepares, block, position])
  *
+ *   set       the hash of the set that decides the height: indexes are of it
  *   message   by rising position: the accepted or own pre-prepare whole; of
  *             prepare, commit and view-change what the signature covers (evidence.c)
  *   prepares  with a commit: the certificate that allowed it; else []
  *   block     of `prepares`, if neither this record nor one before has its proposal
  *   position  [height, view, step] if there is no message, else []
+ *
+ * A record of a height that is final binds to nothing any more, and its set may no longer be
+ * known: of it only our own signatures are looked at, which need the set's hash and our address.
  *
  * One record holds what one step signed, so that one sync makes it durable. What
  * consensus_sign_record() gives has the same form and stands for all before it.
@@ -16,6 +20,11 @@
 #include "consensus/internal.h"
 
 #include "chain/decode.h"
+
+static bool is_own(const struct consensus *c, const struct message *m)
+{
+	return m->kind != MESSAGE_PRE_PREPARE || message_validator(m) == c->self;
+}
 
 /* --- writing --- */
 
@@ -83,9 +92,11 @@ static void put_record(const struct consensus *c, struct buf *out, const bool ma
 {
 	enum message_kind kinds[KIND_COUNT];
 	size_t count = sort_own(c, mask, kinds);
-	size_t record = rlp_list_open(out), list = rlp_list_open(out);
+	size_t record = rlp_list_open(out), list;
 	bool has_prepares = mask[MESSAGE_COMMIT - 1] && c->own[MESSAGE_COMMIT - 1].what.is_set;
 
+	rlp_put_hash(out, &set_of(c)->hash);
+	list = rlp_list_open(out);
 	for (size_t i = 0; i < count; i++)
 		put_own(c, out, kinds[i]);
 	rlp_list_close(out, list);
@@ -140,6 +151,7 @@ void consensus_sign_record(const struct consensus *c, struct buf *out)
 #define RECORD_MESSAGE_MAX (KIND_COUNT + 1) /* another's proposal besides */
 
 struct content {
+	struct hash set_hash;
 	struct message messages[RECORD_MESSAGE_MAX];
 	size_t count;
 	bool has_prepares;
@@ -160,8 +172,7 @@ static struct position position_of(const struct message *m)
 }
 
 /* A pre-prepare whole, anything else as a statement. */
-static void read_message(const struct consensus *c, struct decoder *d, struct rlp_reader *list,
-			 struct content *out)
+static void read_message(struct decoder *d, struct rlp_reader *list, struct content *out)
 {
 	struct rlp_reader top, fields;
 	struct bytes item = { 0 };
@@ -178,7 +189,7 @@ static void read_message(const struct consensus *c, struct decoder *d, struct rl
 	if (kind == MESSAGE_PRE_PREPARE)
 		d->status = message_decode(&out->messages[out->count], item, d->err);
 	else
-		d->status = decode_statement(item, set_of(c)->count, &out->messages[out->count], d->err);
+		d->status = decode_statement(item, VALIDATOR_COUNT_MAX, &out->messages[out->count], d->err);
 	out->count += d->status == OK;
 }
 
@@ -199,8 +210,7 @@ static void read_position(struct decoder *d, struct rlp_reader *r, struct conten
 	decode_end(d, &list);
 }
 
-static int read_content(const struct consensus *c, struct content *out, struct bytes record,
-			struct err *err)
+static int read_content(struct content *out, struct bytes record, struct err *err)
 {
 	struct decoder d = { .what = "record", .code = CONSENSUS_E_RECORD, .err = err };
 	struct rlp_reader r, list;
@@ -208,9 +218,10 @@ static int read_content(const struct consensus *c, struct content *out, struct b
 	size_t count = 0;
 
 	decode_top(&d, &r, record);
+	decode_hash(&d, &r, "set", &out->set_hash);
 	decode_list_counted(&d, &r, "messages", RECORD_MESSAGE_MAX, &list, &count);
 	for (size_t i = 0; i < count && d.status == OK; i++)
-		read_message(c, &d, &list, out);
+		read_message(&d, &list, out);
 	decode_raw(&d, &r, "prepares", &prepares);
 	out->has_prepares = d.status == OK && prepares.size > 1;
 	if (out->has_prepares)
@@ -223,21 +234,40 @@ static int read_content(const struct consensus *c, struct content *out, struct b
 	return d.status;
 }
 
-/* Ours, or the proposer's proposal; one height, rising. */
-static int check_message(const struct consensus *c, const struct content *r, size_t i, struct err *err)
+/* True if the record is of the height that is to be agreed on. */
+static bool is_present(const struct consensus *c, const struct content *r)
 {
-	const struct validator_set *set = set_of(c);
-	const struct message *m = &r->messages[i];
+	return r->last.height == height_of(c) && r->count > 0;
+}
+
+/* Ours, or the proposer's proposal. */
+static bool is_signed(struct consensus *c, const struct content *r, const struct message *m)
+{
 	size_t validator = message_validator(m);
-	struct position at = position_of(m), before;
+	const struct addr *signer = &c->config.self;
 	struct hash digest;
 
-	message_digest(m, c->config.chain_id, &set->hash, &digest);
-	if (validator >= set->count ||
-	    (validator != c->self && m->kind != MESSAGE_PRE_PREPARE) ||
-	    (m->kind == MESSAGE_PRE_PREPARE &&
-	     validator != proposer_of(c, message_height(m), message_view(m))) ||
-	    !c->config.verify(c->config.ctx, message_signature(m), &digest, &set->members[validator].address))
+	if (is_present(c, r)) {
+		if (validator >= set_of(c)->count ||
+		    (m->kind == MESSAGE_PRE_PREPARE && message_height(m) == height_of(c) &&
+		     validator != proposer_of(c, message_height(m), message_view(m))) ||
+		    (m->kind != MESSAGE_PRE_PREPARE && validator != c->self))
+			return false;
+		signer = &set_of(c)->members[validator].address;
+	} else if (m->kind == MESSAGE_PRE_PREPARE) {
+		return true; /* maybe another's; its hash is in our prepare, which goes along */
+	}
+	message_digest(m, c->config.chain_id, &r->set_hash, &digest);
+	return verify_one(c, message_signature(m), &digest, signer);
+}
+
+/* One height, rising. */
+static int check_message(struct consensus *c, const struct content *r, size_t i, struct err *err)
+{
+	const struct message *m = &r->messages[i];
+	struct position at = position_of(m), before;
+
+	if (!is_signed(c, r, m))
 		return ERR_SET(err, CONSENSUS_E_RECORD, "a message in the consensus log is not this validator's: "
 			       "start with the key that wrote it");
 	if (i == 0)
@@ -251,11 +281,9 @@ static int check_message(const struct consensus *c, const struct content *r, siz
 
 /* A commit and the certificate that allowed it come together; a proposal and the
  * vote for it are about one block. */
-static int check_votes(const struct consensus *c, const struct content *r, struct err *err)
+static int check_votes(struct consensus *c, const struct content *r, struct err *err)
 {
 	const struct message *commit = NULL, *proposal = NULL;
-	struct seal seals[VALIDATOR_COUNT_MAX];
-	size_t count;
 
 	for (size_t i = 0; i < r->count; i++) {
 		const struct message *m = &r->messages[i];
@@ -278,12 +306,12 @@ static int check_votes(const struct consensus *c, const struct content *r, struc
 	if (r->prepares.height != message_height(commit) || r->prepares.view != message_view(commit) ||
 	    !hash_equal(&r->prepares.block_hash, message_block_hash(commit)))
 		return ERR_SET(err, CONSENSUS_E_RECORD, "the prepares of a record are not those of its commit");
+	if (!is_present(c, r))
+		return OK;
 	if (certificate_check_weight(&r->prepares, set_of(c), err) != OK)
 		return err_prefix(err, CONSENSUS_E_RECORD, "consensus log");
-	count = certificate_seals(&r->prepares, DOMAIN_PREPARE, c->config.chain_id, set_of(c), seals);
-	for (size_t i = 0; i < count; i++)
-		if (!c->config.verify(c->config.ctx, &seals[i].signature, &seals[i].digest, &seals[i].signer))
-			return ERR_SET(err, CONSENSUS_E_RECORD, "a prepare in the consensus log is not its validator's");
+	if (!verify_prepares(c, c->present, &r->prepares))
+		return ERR_SET(err, CONSENSUS_E_RECORD, "a prepare in the consensus log is not its validator's");
 	return OK;
 }
 
@@ -297,12 +325,16 @@ static int check_order(const struct consensus *c, const struct content *r, struc
 	if (position_is_after(&c->signed_last, &r->last))
 		return ERR_SET(err, CONSENSUS_E_RECORD, "the consensus log goes back from height %llu to %llu",
 			       (unsigned long long)c->signed_last.height, (unsigned long long)r->last.height);
-	for (size_t i = 0; i < r->count && r->last.height == height_of(c); i++) {
+	if (is_present(c, r) && !hash_equal(&r->set_hash, &set_of(c)->hash))
+		return ERR_SET(err, CONSENSUS_E_RECORD, "the consensus log has signed height %llu for another set of "
+			       "validators than the chain has there: one of the two is of another data directory",
+			       (unsigned long long)r->last.height);
+	for (size_t i = 0; i < r->count && is_present(c, r); i++) {
 		const struct message *m = &r->messages[i];
 		const struct statement *known = &c->own[m->kind - 1].what;
 		struct statement what = statement_of(m);
 
-		if (message_validator(m) == c->self && known->is_set && known->view == what.view &&
+		if (is_own(c, m) && known->is_set && known->view == what.view &&
 		    !statement_equal(known, &what))
 			return ERR_SET(err, CONSENSUS_E_RECORD, "the consensus log holds two values for height %llu "
 				       "view %llu", (unsigned long long)r->last.height,
@@ -318,8 +350,9 @@ static void take_message(struct consensus *c, const struct message *m)
 	struct statement what = statement_of(m);
 	struct own_message *own = own_of(c, m->kind);
 
+	what.is_verified = true;
 	if (what.view > c->view) {
-		c->view = what.view;
+		set_view(c, what.view);
 		c->has_pp = false;
 	}
 	if (m->kind == MESSAGE_PRE_PREPARE && what.view == c->view) {
@@ -327,11 +360,12 @@ static void take_message(struct consensus *c, const struct message *m)
 		set_pre_prepare(c, &m->pre_prepare);
 		c->has_pp = true;
 	}
-	if (message_validator(m) != c->self || (own->what.is_set && own->what.view >= what.view))
+	/* A commit of ours counts when the first step comes: it is durable. */
+	if (m->kind != MESSAGE_COMMIT)
+		keep_statement(c, round_of(c, height_of(c)), message_validator(m), m->kind, &what);
+	if (!is_own(c, m) || (own->what.is_set && own->what.view >= what.view))
 		return;
 	*own = (struct own_message){ .what = what };
-	if (m->kind != MESSAGE_COMMIT)
-		keep_statement(c, round_of(c, height_of(c)), c->self, m->kind, &what);
 }
 
 /* True if the block that the record's prepares are for is in it or here. */
@@ -386,21 +420,21 @@ int consensus_restore(struct consensus *c, struct bytes record, struct buf *seal
 {
 	struct content r = { 0 };
 	struct err why = { 0 };
-	int code = read_content(c, &r, record, &why);
+	int code = read_content(&r, record, &why);
 
+	if (code == OK)
+		code = check_order(c, &r, &why);
 	for (size_t i = 0; code == OK && i < r.count; i++)
 		code = check_message(c, &r, i, &why);
 	if (code == OK)
 		code = check_votes(c, &r, &why);
-	if (code == OK)
-		code = check_order(c, &r, &why);
-	if (code == OK && r.last.height == height_of(c) && !has_prepared_block(c, &r))
+	if (code == OK && is_present(c, &r) && !has_prepared_block(c, &r))
 		code = ERR_SET(&why, CONSENSUS_E_RECORD, "the consensus log lacks the block that it has prepared");
 	if (code == OK) {
 		c->signed_last = r.last;
 		buf_reset(sealed);
 	}
-	if (code == OK && r.last.height == height_of(c) && r.count > 0) {
+	if (code == OK && is_present(c, &r)) {
 		for (size_t i = 0; i < r.count; i++)
 			take_message(c, &r.messages[i]);
 		take_prepares(c, &r);

@@ -99,16 +99,16 @@ void consensus_get_status(const struct consensus *c, struct consensus_status *ou
 		.is_member = is_member(c),
 		.self = is_member(c) ? c->self : 0,
 		.phase = is_member(c) ? c->phase : CONSENSUS_PASSIVE,
-		.proposer = proposer_of(c, height_of(c), c->view),
+		.proposer = leader_of(c),
 		.has_timer = c->timer_ms != 0,
 		.timer_ms = c->timer_ms,
 		.has_deadline = c->deadline_ms != 0,
 		.deadline_ms = c->deadline_ms,
 		.view_changed = askers(c),
 		.tip = c->tip,
-		.refused_total = c->refused_total,
 		.evidence_total = c->evidence_total,
 		.view_change_total = c->view_change_total,
+		.verified_total = c->verified_total,
 	};
 	if (is_member(c) && c->is_decided && find_block(c, &c->decided_hash).size == 0)
 		out->phase = CONSENSUS_FETCHING;
@@ -117,14 +117,9 @@ void consensus_get_status(const struct consensus *c, struct consensus_status *ou
 		out->committed = voters_of(c, MESSAGE_COMMIT, c->view, &c->pp.block_hash);
 	}
 	waited_for(c, out);
+	for (size_t i = CONSENSUS_REFUSAL_STRANGER; i < CONSENSUS_REFUSAL_COUNT; i++)
+		out->refused_total += c->refused[i];
 	memcpy(out->refused, c->refused, sizeof(out->refused));
 	memcpy(out->last_seen_ms, c->seen_ms, sizeof(out->last_seen_ms));
 	memcpy(out->last_seen_height, c->seen_height, sizeof(out->last_seen_height));
-}
-
-bool consensus_get_checkpoint(const struct consensus *c, struct consensus_checkpoint *out)
-{
-	(void)c;
-	(void)out;
-	return false;
 }

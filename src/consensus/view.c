@@ -4,12 +4,18 @@
 
 void enter_view(struct consensus *c, uint64_t view, uint64_t now_ms)
 {
+	struct round *r = round_of(c, height_of(c));
+
 	CHECK(view > c->view);
-	c->view = view;
+	set_view(c, view);
 	c->has_pp = false;
 	c->is_resumed = false;
 	c->phase = CONSENSUS_VIEW_CHANGING;
 	c->deadline_ms = now_ms + view_timeout_ms(c);
+	/* The window of views has moved: what lay above it counts from now on. */
+	for (size_t i = 0; i < set_of(c)->count; i++)
+		if (r->view_changes[i].is_set && r->view_changes[i].view >= view)
+			keep_statement(c, r, i, MESSAGE_VIEW_CHANGE, &r->view_changes[i]);
 }
 
 static struct view_change claim_of(const struct consensus *c, const struct statement *what,
@@ -108,6 +114,9 @@ bool try_follow(struct consensus *c, struct step *s)
 {
 	uint64_t view = c->view, smallest;
 
+	if (!c->is_follow_due)
+		return false;
+	c->is_follow_due = false;
 	while (weight_above(c, view, &smallest).n > c->faulty.n)
 		view = smallest;
 	if (view == c->view)
@@ -138,6 +147,8 @@ bool justify_proposal(struct consensus *c)
 	const struct statement *highest = NULL;
 	struct signer_bits signers = { 0 };
 
+	if (!may_be_quorum(c, MESSAGE_VIEW_CHANGE, c->view))
+		return false;
 	c->pp = (struct pre_prepare){
 		.height = height_of(c),
 		.view = c->view,
@@ -145,9 +156,9 @@ bool justify_proposal(struct consensus *c)
 		.view_changes = c->pp_view_changes,
 	};
 	for (size_t i = 0; i < set_of(c)->count; i++) {
-		const struct statement *what = find_statement(c, r, i, c->view, MESSAGE_VIEW_CHANGE);
+		const struct statement *what = find_statement(r, i, c->view, MESSAGE_VIEW_CHANGE);
 
-		if (what)
+		if (what && what->is_verified)
 			add_view_change(c, &signers, i, what, &highest);
 	}
 	if (validator_set_weight(set_of(c), &signers).n < c->quorum.n)

@@ -52,6 +52,7 @@ bool sign_own(struct consensus *c, struct message *m, struct step *s)
 	struct signature signature;
 	struct hash digest;
 
+	CHECK(is_member(c));
 	message_digest(m, c->config.chain_id, &set_of(c)->hash, &digest);
 	if (!position_is_after(&at, &c->signed_last) ||
 	    c->config.sign(c->config.ctx, &signature, &digest, NULL) != OK) {
@@ -61,6 +62,7 @@ bool sign_own(struct consensus *c, struct message *m, struct step *s)
 	set_signature(m, &signature);
 	c->signed_last = at;
 	*own = (struct own_message){ .what = statement_of(m), .number = UINT64_MAX };
+	own->what.is_verified = true;
 	c->is_pending[m->kind - 1] = true;
 	/* An own commit counts when it is durable. The others do at once: whatever is made
 	 * of them is recorded after them. */
@@ -91,7 +93,7 @@ bool try_commit(struct consensus *c, struct step *s)
 {
 	const struct hash *hash = &c->pp.block_hash;
 
-	if (c->phase != CONSENSUS_PREPARING || !hash_equal(&c->target.hash, hash) ||
+	if (c->phase != CONSENSUS_PREPARING || c->is_decided || !hash_equal(&c->target.hash, hash) ||
 	    !is_quorum_of(c, MESSAGE_PREPARE, c->view, hash))
 		return false;
 	c->has_best = true;
@@ -126,6 +128,37 @@ void on_persisted(struct consensus *c, uint64_t number, struct step *s)
 	count_own_commit(c);
 }
 
+/* --- late --- */
+
+/* A height that others' commits made final before ours was on disk: ours still goes out when it
+ * is. We need it no more, but whoever missed one of the others' does, and would have to ask for
+ * a view to get the block instead. If two heights run ahead of the disk, the newer is kept. */
+static void keep_late_commit(struct consensus *c)
+{
+	const struct own_message *own = own_of(c, MESSAGE_COMMIT);
+
+	if (!own->what.is_set || own->is_sent)
+		return;
+	c->late = *own;
+	c->late_height = height_of(c);
+	c->late_self = c->self;
+}
+
+static void send_late(struct consensus *c, struct step *s)
+{
+	struct consensus_effect *e;
+
+	if (!c->late.what.is_set || c->late.number > c->persisted_number)
+		return;
+	buf_reset(&c->late_send);
+	encode_statement(&c->late_send, c->late_height, MESSAGE_COMMIT, c->late_self, &c->late.what);
+	e = add_effect(c, s, CONSENSUS_EFFECT_SEND);
+	e->height = c->late_height;
+	e->view = c->late.what.view;
+	e->send = buf_bytes(&c->late_send);
+	c->late.what.is_set = false;
+}
+
 static struct bytes encode_own(struct consensus *c, enum message_kind kind)
 {
 	const struct statement *what = &own_of(c, kind)->what;
@@ -153,6 +186,7 @@ static struct bytes encode_own(struct consensus *c, enum message_kind kind)
 
 void send_durable(struct consensus *c, struct step *s)
 {
+	send_late(c, s);
 	if (set_of(c)->count == 1)
 		return;
 	for (;;) {
@@ -210,6 +244,7 @@ static void finish(struct consensus *c, struct step *s)
 	/* Our own commit may be what made the quorum, in this very step: the others need it
 	 * as much, and it would be forgotten with the height. */
 	send_durable(c, s);
+	keep_late_commit(c);
 	certificate_of(c, &commits, MESSAGE_COMMIT, c->decided_view, &c->decided_hash);
 	buf_reset(&c->certificate);
 	certificate_encode(&c->certificate, &commits);

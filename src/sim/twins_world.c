@@ -387,6 +387,7 @@ static struct consensus_event *answer(struct answers *a, enum consensus_event_ki
 {
 	CHECK(a->count < ANSWER_MAX);
 	a->items[a->count].kind = kind;
+	a->items[a->count].next = NULL; /* the set stays */
 	return &a->items[a->count++];
 }
 

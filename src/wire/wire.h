@@ -63,7 +63,7 @@ const char *wire_kind_name(enum wire_kind kind);
 #define WIRE_TRANSACTIONS_SIZE_MAX (1 * MIB) /* of all raw transactions in one message */
 #define WIRE_BLOCKS_COUNT_MAX 128
 #define WIRE_BLOCKS_SIZE_MAX (9 * MIB) /* of all sealed blocks and certificates in one message */
-#define WIRE_CERTIFICATE_SIZE_MAX (16 * KIB)
+#define WIRE_CERTIFICATE_SIZE_MAX (24 * KIB)
 #define WIRE_EVIDENCE_SIZE_MAX (64 * KIB)
 #define WIRE_CHECKPOINT_SIZE_MAX 160
 

@@ -261,7 +261,7 @@ Test(genesis, parse_refuses_bad_validators)
 {
 	struct buf many = { 0 };
 
-	refuse(GENESIS(CONFIG, "{}", "{}", ""), "weft.validators must be a list of 1 to 128");
+	refuse(GENESIS(CONFIG, "{}", "{}", ""), "weft.validators must be a list of 1 to 256");
 	REFUSE_VALIDATORS("[]", "weft.validators must be a list");
 	REFUSE_VALIDATORS("{}", "weft.validators must be a list");
 	REFUSE_VALIDATORS("[7]", "weft.validators[0] must be an object");
@@ -287,7 +287,7 @@ Test(genesis, parse_refuses_bad_validators)
 		buf_printf(&many, "%s{\"address\":\"%040x\"}", i ? "," : "", i + 1);
 	buf_printf(&many, "]}}");
 	buf_append_byte(&many, 0);
-	refuse((const char *)many.data, "weft.validators must be a list of 1 to 128");
+	refuse((const char *)many.data, "weft.validators must be a list of 1 to 256");
 	buf_clear(&many);
 }
 

@@ -433,7 +433,7 @@ Test(message, decode_refuses_shapes_that_mean_nothing)
 	setup(&w);
 	m = make_vote(&w, MESSAGE_PREPARE, 0, 3);
 	m.vote.validator = VALIDATOR_COUNT_MAX;
-	refuse_decode(&m, "validator is 128");
+	refuse_decode(&m, "validator is 256");
 	m.vote.validator = 3;
 	m.vote.signature.recovery_id = 2;
 	refuse_decode(&m, "recovery id or s out of range");

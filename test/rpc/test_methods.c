@@ -62,7 +62,7 @@ Test(rpc, tells_identity)
 		  { "eth_syncing", NULL, NULL, "false" },
 		  { "eth_accounts", NULL, NULL, "[]" },
 		  { "eth_blockNumber", NULL, NULL, "\"0x3\"" },
-		  { "eth_protocolVersion", NULL, NULL, "\"0x1\"" },
+		  { "eth_protocolVersion", NULL, NULL, "\"0x2\"" },
 		  { "rpc_modules", NULL, NULL,
 		    "{\"debug\":\"1.0\",\"eth\":\"1.0\",\"net\":\"1.0\",\"rpc\":\"1.0\","
 		    "\"txpool\":\"1.0\",\"web3\":\"1.0\",\"weft\":\"1.0\"}" });
