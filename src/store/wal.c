@@ -194,35 +194,26 @@ static struct segment *newest(struct wal *w)
 	return &w->segments[w->segment_count - 1];
 }
 
-#define REWRITE_SIZE (64u << 10)
-
 /* What was read may so far stand in the page cache only, and after a sync that failed the
- * kernel takes it for written: written again it becomes durable, before anybody acts on it. */
-static void write_again(struct wal *w, const char *name)
+ * kernel takes it for written: written again, as it was verified, it becomes durable before
+ * anybody acts on it. */
+static int write_again(struct wal *w, const char *name, struct err *err)
 {
-	uint8_t *block = xmalloc(REWRITE_SIZE);
-	uint64_t at = w->unsure_at, size = newest(w)->size;
-	bool whole = true;
-	int error = 0;
+	uint64_t at = newest(w)->size - w->unsure.size;
+	int error = w->unsure.size ? medium_write(w->file, at, buf_bytes(&w->unsure)) : 0;
 
-	while (!error && whole && at < size) {
-		size_t part = (size_t)MIN(size - at, (uint64_t)REWRITE_SIZE);
-
-		error = medium_read(w->file, at, block, part, &whole);
-		if (!error && whole)
-			error = medium_write(w->file, at, bytes_of(block, part));
-		at += part;
-	}
-	free(block);
-	if (error || !whole)
+	buf_clear(&w->unsure);
+	if (error && !medium_is_full(error))
 		fatal("cannot write the end of %s again: %s; check the disk, then restart", name,
-		      error ? strerror(error) : "the file became shorter");
+		      strerror(error));
+	return error ? ERR_SET(err, STORE_E_WRITE, "no room for %s: %s; make room on the disk",
+			       name, strerror(error)) : OK;
 }
 
 static int open_newest(struct wal *w, struct err *err)
 {
 	char name[SEGMENT_NAME_MAX];
-	int error;
+	int error, code;
 
 	segment_file_name(name, w, newest(w)->first_index);
 	error = medium_open(w->dir, &w->file, name, MEDIUM_WRITE);
@@ -232,7 +223,9 @@ static int open_newest(struct wal *w, struct err *err)
 	error = w->file->ops->truncate(w->file, newest(w)->size);
 	if (error)
 		fatal("cannot cut the torn tail off %s: %s", name, strerror(error));
-	write_again(w, name);
+	code = write_again(w, name, err);
+	if (code != OK)
+		return code;
 	sync_directory(w); /* the note's name too */
 	wal_sync(w);
 	return OK;
@@ -296,6 +289,7 @@ void wal_close(struct wal *w)
 	medium_close(w->file);
 	medium_close(w->note);
 	medium_close_dir(w->dir);
+	buf_clear(&w->unsure);
 	free(w->segments);
 	free(w->name);
 	free(w);
@@ -316,6 +310,7 @@ static int take_back(struct wal *w, int error, struct err *err)
 		fatal("cannot take half a record back from the full %s log: %s; make room, "
 		      "then restart",
 		      w->name, strerror(cut));
+	w->is_cut = true;
 	return ERR_SET(err, STORE_E_WRITE, "no room for the %s log: %s; make room on the disk",
 		       w->name, strerror(error));
 }
@@ -362,9 +357,12 @@ int wal_append(struct wal *w, uint8_t kind, const struct bytes parts[], size_t p
 
 void wal_sync(struct wal *w)
 {
-	if (w->synced_index == w->next_index)
+	/* Half a record that was taken back must not come back either, with another segment
+	 * behind it. */
+	if (w->synced_index == w->next_index && !w->is_cut)
 		return;
 	sync_or_die(w, w->file);
+	w->is_cut = false;
 	w->synced_index = w->next_index;
 	/* A note that can't be written says less, and nothing wrong. */
 	if (w->note)

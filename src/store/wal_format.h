@@ -35,12 +35,13 @@ struct wal {
 	struct medium_file *file; /* the newest segment */
 	struct medium_file *note; /* NULL if there was no room for one */
 	struct note noted;        /* on opening */
-	uint64_t unsure_at;       /* from here on nobody knows the newest segment as synced */
+	struct buf unsure;        /* on opening: the newest records, which nobody knows as synced */
 	struct segment *segments;
 	size_t segment_count;
 	uint64_t next_index;
 	uint64_t synced_index;   /* all records below it are durable */
 	uint32_t chain;          /* the newest record's CRC */
+	bool is_cut;             /* the newest segment was cut since its last sync */
 };
 
 struct record_header {
@@ -64,7 +65,7 @@ void segment_file_name(char out[SEGMENT_NAME_MAX], const struct wal *w, uint64_t
 
 /* Reads all segments in w->segments, whose first_index are known and rising,
  * gives their records to `replay`, sets sizes (of the newest: up to a torn tail), next_index,
- * chain and unsure_at. (wal_read.c) */
+ * chain and unsure. (wal_read.c) */
 int wal_read(struct wal *w, wal_replay_fn replay, void *ctx, struct wal_report *report,
 	     struct err *err);
 

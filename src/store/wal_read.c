@@ -145,7 +145,8 @@ static int read_header(struct reader *r, uint64_t first_index, bool is_oldest, s
 	if (r->w->chain != load_le32(header + 20))
 		return corrupt(r, err, "this segment does not continue the one before it");
 	code = check_note(r, first_index, r->w->chain, err);
-	r->at = r->w->unsure_at = SEGMENT_HEADER_SIZE;
+	r->at = SEGMENT_HEADER_SIZE;
+	buf_reset(&r->w->unsure); /* the segment before was synced before this one was begun */
 	return code;
 }
 
@@ -169,12 +170,15 @@ static void take_record(struct reader *r, const struct record_header *h, uint32_
 
 	/* Written right after a sync: those before it are on the disk. */
 	if (h->synced == h->index)
-		w->unsure_at = r->at;
+		buf_reset(&w->unsure);
+	record_header_encode(buf_extend(&w->unsure, RECORD_HEADER_SIZE), h);
+	buf_append_bytes(&w->unsure, buf_bytes(&r->payload));
+	store_le32(buf_extend(&w->unsure, 4), crc);
 	w->chain = crc;
 	w->next_index++;
 	r->at += h->length + RECORD_OVERHEAD;
 	if (w->next_index <= w->noted.synced)
-		w->unsure_at = r->at;
+		buf_reset(&w->unsure);
 }
 
 static int read_records(struct reader *r, bool is_newest, wal_replay_fn replay, void *ctx,
