@@ -325,7 +325,8 @@ void node_peers_send_evidence(struct node *n, const struct addr *peer, struct by
 void node_peers_send_checkpoint(struct node *n, struct bytes checkpoint);
 void node_peers_request(struct node *n, uint64_t from_height, uint32_t count);
 void node_peers_offence(struct node *n, const struct addr *peer, enum p2p_offence offence);
-void node_peers_tip(struct node *n);
+/* The tip, to all if it is new; to `peer` (zero: nobody) even if it is not. */
+void node_peers_tip(struct node *n, const struct addr *peer);
 /* p2p learns who the validators are: at once, or when its step is over. */
 void node_peers_validators(struct node *n);
 void node_gossip(struct node *n, const struct tx *t);

@@ -65,9 +65,9 @@ void node_peers_offence(struct node *n, const struct addr *peer, enum p2p_offenc
 	command(n, event, (struct bytes){ 0 });
 }
 
-void node_peers_tip(struct node *n)
+void node_peers_tip(struct node *n, const struct addr *peer)
 {
-	struct p2p_event event = { .kind = P2P_EVENT_SET_TIP };
+	struct p2p_event event = { .kind = P2P_EVENT_SET_TIP, .peer = *peer };
 
 	event.tip = (struct wire_status){ n->tip.header.height, n->tip.hash };
 	command(n, event, (struct bytes){ 0 });
@@ -554,7 +554,7 @@ int node_peers_start(struct node *n, struct err *err)
 	if (code != OK)
 		return code;
 	node_peers_validators(n);
-	node_peers_tip(n);
+	node_peers_tip(n, &(struct addr){ 0 });
 	return OK;
 }
 

@@ -228,7 +228,7 @@ void node_commit_candidate(struct node *n, struct bytes certificate)
 	node_epoch_advance(n, &job->result);
 	job->parent = n->tip;
 	update_pool(n, &job->result.diff);
-	node_peers_tip(n);
+	node_peers_tip(n, &(struct addr){ 0 });
 	node_evidence_age(n);
 
 	n->metrics.blocks_total++;
@@ -406,7 +406,8 @@ static void on_effect(struct node *n, const struct consensus_effect *effect)
 		node_peers_send_checkpoint(n, effect->checkpoint);
 		return;
 	case CONSENSUS_EFFECT_SERVE:
-		node_peers_tip(n); /* whoever lacks the block asks for it */
+		/* It lacks the block, and may have missed the word of it: then it asks. */
+		node_peers_tip(n, &effect->peer.address);
 		return;
 	case CONSENSUS_EFFECT_TRACE:
 		on_trace(n, effect);

@@ -263,11 +263,16 @@ static void status_tick(struct p2p *p)
 	send_wide(p, &(struct addr){ 0 }, false, &m);
 }
 
-static void set_tip(struct p2p *p, const struct wire_status *tip)
+/* Told to all if it is new; to `peer`, who seems not to know of it, in any case. */
+static void set_tip(struct p2p *p, const struct wire_status *tip, const struct addr *peer)
 {
+	struct wire_message m = { .kind = WIRE_STATUS, .status = *tip };
+
 	p->owes_status |= tip->height != p->tip.height ||
 			  !hash_equal(&tip->block_hash, &p->tip.block_hash);
 	p->tip = *tip;
+	if (!addr_is_zero(peer))
+		send_wide(p, peer, false, &m);
 	status_tick(p);
 }
 
@@ -350,7 +355,7 @@ static void take_event(struct p2p *p, const struct p2p_event *event)
 		answer_blocks(p, event);
 		return;
 	case P2P_EVENT_SET_TIP:
-		set_tip(p, &event->tip);
+		set_tip(p, &event->tip, &event->peer);
 		return;
 	case P2P_EVENT_SET_VALIDATORS:
 		set_validators(p, event->validators.items, event->validators.count);

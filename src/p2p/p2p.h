@@ -151,7 +151,8 @@ enum p2p_event_kind {
 	P2P_EVENT_SEND_CHECKPOINT,   /* to all */
 	P2P_EVENT_REQUEST_BLOCKS,    /* of one, or of anyone who has them */
 	P2P_EVENT_ANSWER_BLOCKS,     /* to a delivered request; as many as fit are sent */
-	P2P_EVENT_SET_TIP,           /* the newest final block: told to all */
+	P2P_EVENT_SET_TIP,           /* the newest final block: told to all when it is new, to `peer`
+	                                even if it is not */
 	P2P_EVENT_SET_VALIDATORS,    /* who they are now */
 	P2P_EVENT_OFFENCE,           /* what a peer sent turned out to be wrong */
 	P2P_EVENT_STOP,              /* goodbye to all; no more connections */
@@ -163,7 +164,7 @@ struct p2p_event {
 	enum p2p_event_kind kind;
 	uint64_t now_ms;       /* of a clock that never falls */
 	uint64_t handle;       /* of a connection: io's, never used twice */
-	struct addr peer;      /* SEND_…, REQUEST_BLOCKS, OFFENCE */
+	struct addr peer;      /* SEND_…, REQUEST_BLOCKS, SET_TIP (zero: nobody more), OFFENCE */
 	union {
 		struct {
 			bool is_outbound;

@@ -286,6 +286,28 @@ static size_t blocks_delivered(struct world *w, size_t node)
 	return count;
 }
 
+/* Found by weft-sim (seed 712): the word of the newest block was lost, the chain stood
+ * still, and those who lacked it never asked. */
+Test(gossip, repeats_its_tip_to_who_missed_it)
+{
+	struct p2p_event again = { .kind = P2P_EVENT_SET_TIP, .tip = { .height = 7 } };
+	struct world w;
+
+	start_mesh(&w, 3, "012");
+	set_tip(&w, 1, 7);
+	world_run(&w, 100);
+	cr_assert_eq(w.nodes[0].delivered[WIRE_STATUS], 1);
+	set_tip(&w, 1, 7);
+	world_run(&w, 100);
+	cr_expect_eq(w.nodes[0].delivered[WIRE_STATUS], 1, "nothing new for all");
+	again.peer = w.nodes[0].address;
+	world_step(&w, 1, again);
+	world_run(&w, 100);
+	cr_expect_eq(w.nodes[0].delivered[WIRE_STATUS], 2);
+	cr_expect_eq(w.nodes[2].delivered[WIRE_STATUS], 1);
+	world_clear(&w);
+}
+
 Test(gossip, pages_blocks)
 {
 	struct world w;
