@@ -10,6 +10,7 @@
 
 #include "app/options.h"
 #include "app/rpc_client.h"
+#include "chain/tx.h"
 #include "crypto/ecc.h"
 
 #define CLI_WORD_MAX 64
@@ -60,7 +61,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_account_new, cli_account_list, cli_account_import, cli_send,
-	cli_balance, cli_block, cli_tx, cli_status, cli_rpc;
+	cli_balance, cli_block, cli_tx, cli_status, cli_rpc, cli_validators, cli_vote;
 
 /* --- the node --- */
 
@@ -99,6 +100,18 @@ int cli_read_secret(struct buf *out, const char *path, struct err *err);
 
 /* A context to sign with. */
 struct ecc *cli_ecc(void);
+
+/* --- transactions (cli_send.c) --- */
+
+struct cli_transaction {
+	struct tx tx;          /* unsigned: `to`, `value` */
+	struct addr from;
+	struct buf data;       /* of the call; cleared by the caller */
+};
+
+/* Sends it from --from: asks the node for nonce, fees and gas as far as they are not given,
+ * signs here, prints what was sent and, with --wait, its receipt. */
+int cli_transact(struct cli *c, struct cli_transaction *t, struct err *err);
 
 /* --- output --- */
 

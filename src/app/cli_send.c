@@ -17,12 +17,6 @@
 
 #define POLL_US 5000
 
-struct transfer {
-	struct tx tx;       /* unsigned */
-	struct addr from;
-	struct buf data;
-};
-
 /* --- what is sent --- */
 
 static int parse_fee(struct wei *out, const char *text, const char *option, struct err *err)
@@ -35,8 +29,6 @@ static int parse_fee(struct wei *out, const char *text, const char *option, stru
 /* Options that contradict the type. */
 static int check_options(const struct cli_options *o, struct err *err)
 {
-	if (!o->from || !o->to || !o->value)
-		return ERR_SET(err, APP_E_USAGE, "give --from, --to and --value");
 	if (o->type == TX_DYNAMIC_FEE && o->gas_price)
 		return ERR_SET(err, APP_E_USAGE, "--gas-price goes with --type 0 or 1; type 2 has --max-fee");
 	if (o->type != TX_DYNAMIC_FEE && (o->max_fee || o->priority_fee))
@@ -44,13 +36,14 @@ static int check_options(const struct cli_options *o, struct err *err)
 	return OK;
 }
 
-static int read_options(struct cli *c, struct transfer *t, struct err *err)
+static int read_options(struct cli *c, struct cli_transaction *t, struct err *err)
 {
 	const struct cli_options *o = &c->options;
-	int code = check_options(o, err);
+	int code = o->from && o->to && o->value
+			   ? OK : ERR_SET(err, APP_E_USAGE, "give --from, --to and --value");
 
 	if (code == OK)
-		code = cli_parse_address(&t->from, o->from, err);
+		code = check_options(o, err);
 	if (code == OK)
 		code = cli_parse_address(&t->tx.to, o->to, err);
 	if (code == OK)
@@ -58,9 +51,6 @@ static int read_options(struct cli *c, struct transfer *t, struct err *err)
 	if (code == OK && o->data && !hex_parse_data(&t->data, bytes_of_str(o->data), LIMIT_TX_SIZE))
 		code = ERR_SET(err, APP_E_REFUSED, "--data is no data: 0x and an even number of hex digits, "
 			       "at most %llu bytes", LIMIT_TX_SIZE);
-	t->tx.type = (enum tx_type)o->type;
-	t->tx.has_chain_id = true;
-	t->tx.data = buf_bytes(&t->data);
 	return code;
 }
 
@@ -109,7 +99,7 @@ static int ask_fee(struct cli *c, struct tx *t, struct err *err)
 	return code;
 }
 
-static int ask_gas(struct cli *c, struct transfer *t, struct err *err)
+static int ask_gas(struct cli *c, struct cli_transaction *t, struct err *err)
 {
 	char from[HEX_ADDR_SIZE], to[HEX_ADDR_SIZE], value[HEX_U256_SIZE];
 	struct buf data = { 0 };
@@ -129,11 +119,16 @@ static int ask_gas(struct cli *c, struct transfer *t, struct err *err)
 }
 
 /* Chain id, nonce, fees and gas, as far as they are not given. */
-static int complete(struct cli *c, struct transfer *t, struct err *err)
+static int complete(struct cli *c, struct cli_transaction *t, struct err *err)
 {
 	char from[HEX_ADDR_SIZE];
-	int code = cli_call_u64(c, &t->tx.chain_id, err, "eth_chainId", "[]");
+	int code = cli_parse_address(&t->from, c->options.from, err);
 
+	t->tx.type = (enum tx_type)c->options.type;
+	t->tx.has_chain_id = true;
+	t->tx.data = buf_bytes(&t->data);
+	if (code == OK)
+		code = cli_call_u64(c, &t->tx.chain_id, err, "eth_chainId", "[]");
 	if (code == OK && c->options.nonce)
 		code = cli_parse_number(&t->tx.nonce, c->options.nonce, "nonce", err);
 	else if (code == OK)
@@ -173,7 +168,7 @@ static int unlock(struct cli *c, const struct ecc *e, const struct addr *from,
 	return code;
 }
 
-static int sign(struct cli *c, struct transfer *t, struct tx **out, struct err *err)
+static int sign(struct cli *c, struct cli_transaction *t, struct tx **out, struct err *err)
 {
 	struct ecc *e = cli_ecc();
 	struct secret_key key;
@@ -238,43 +233,55 @@ static int await(struct cli *c, const char *hash, uint64_t start_us, bool *is_fa
 	return OK;
 }
 
-static int run_send(struct cli *c, struct err *err)
+static void put_sent(struct cli *c, const struct cli_transaction *t, const struct tx *sent)
 {
 	char hash[HEX_HASH_SIZE], text[CLI_ADDRESS_SIZE], amount[CLI_AMOUNT_SIZE];
 	char decimal[U256_DECIMAL_MAX + 1];
-	struct transfer t = { 0 };
-	struct tx *signed_tx = NULL;
+
+	cli_put_text(c, "hash", "transaction", hex_data(hash, hash_bytes(&sent->hash)));
+	cli_put_text(c, "from", "from", cli_format_address(text, &t->from));
+	cli_put_text(c, "to", "to", cli_format_address(text, &t->tx.to));
+	if (c->options.json) {
+		cli_put_text(c, "valueWei", NULL, u256_to_decimal(decimal, &t->tx.value.n));
+	} else {
+		printf("%-14s %s WEFT\n", "value", cli_format_amount(amount, &t->tx.value.n));
+	}
+	cli_put_number(c, "nonce", "nonce", t->tx.nonce);
+	fflush(stdout);
+}
+
+int cli_transact(struct cli *c, struct cli_transaction *t, struct err *err)
+{
+	char hash[HEX_HASH_SIZE];
+	struct tx *sent = NULL;
 	uint64_t start_us = 0;
 	bool is_failed = false;
+	int code = complete(c, t, err);
+
+	if (code == OK)
+		code = sign(c, t, &sent, err);
+	if (code == OK) {
+		start_us = io_monotonic_us();
+		code = submit(c, sent, err);
+	}
+	if (code == OK)
+		put_sent(c, t, sent);
+	if (code == OK && c->options.wait)
+		code = await(c, hex_data(hash, hash_bytes(&sent->hash)), start_us, &is_failed, err);
+	if (code == OK && is_failed)
+		fprintf(stderr, "the transaction is in the block and failed\n");
+	c->is_failed = is_failed;
+	tx_unref(sent);
+	return code;
+}
+
+static int run_send(struct cli *c, struct err *err)
+{
+	struct cli_transaction t = { 0 };
 	int code = read_options(c, &t, err);
 
 	if (code == OK)
-		code = complete(c, &t, err);
-	if (code == OK)
-		code = sign(c, &t, &signed_tx, err);
-	if (code == OK) {
-		start_us = io_monotonic_us();
-		code = submit(c, signed_tx, err);
-	}
-	if (code == OK) {
-		hex_data(hash, hash_bytes(&signed_tx->hash));
-		cli_put_text(c, "hash", "transaction", hash);
-		cli_put_text(c, "from", "from", cli_format_address(text, &t.from));
-		cli_put_text(c, "to", "to", cli_format_address(text, &t.tx.to));
-		if (c->options.json) {
-			cli_put_text(c, "valueWei", NULL, u256_to_decimal(decimal, &t.tx.value.n));
-		} else {
-			printf("%-14s %s WEFT\n", "value", cli_format_amount(amount, &t.tx.value.n));
-		}
-		cli_put_number(c, "nonce", "nonce", t.tx.nonce);
-		fflush(stdout);
-	}
-	if (code == OK && c->options.wait)
-		code = await(c, hash, start_us, &is_failed, err);
-	if (code == OK && is_failed)
-		fprintf(stderr, "weft send: the transaction is in the block and failed\n");
-	c->is_failed = is_failed;
-	tx_unref(signed_tx);
+		code = cli_transact(c, &t, err);
 	buf_clear(&t.data);
 	return code;
 }

@@ -12,7 +12,7 @@
 
 static const struct cli_command *const commands[] = {
 	&cli_account_new, &cli_account_list, &cli_account_import, &cli_send, &cli_balance,
-	&cli_block, &cli_tx, &cli_status, &cli_rpc,
+	&cli_block, &cli_tx, &cli_status, &cli_validators, &cli_vote, &cli_rpc,
 };
 
 static void print_help(FILE *to)

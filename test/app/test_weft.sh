@@ -37,7 +37,7 @@ check "the version is printed" 0 "^weft [0-9]" --version
 check "no command is wrong usage" 2 "^usage: "
 check "an unknown command is wrong usage" 2 'no command "nothing"' nothing
 check "account alone is wrong usage" 2 "account new" account
-for command in "account new" "account list" "account import" send balance block tx status rpc; do
+for command in "account new" "account list" "account import" send balance block tx status validators vote rpc; do
 	# shellcheck disable=SC2086 # two words
 	check "$command has help" 0 "^usage: weft $command" $command --help
 done
@@ -85,6 +85,11 @@ nobody="--rpc http://127.0.0.1:1"
 		send --from $dev --to $second --value 1 --gas-price 1gwei $nobody
 	check "send checks the data" 3 "no data" \
 		send --from $dev --to $second --value 1 --data 0x123 $nobody
+	check "vote needs who votes" 2 "give --from" vote $second 1 $nobody
+	check "vote needs a weight" 2 "ADDRESS WEIGHT is missing" vote $second $nobody
+	check "vote checks the address" 3 "checksum" vote "${dev%6}7" 1 --from $dev $nobody
+	check "vote checks the weight" 3 "at most 1099511627776" vote $second 1099511627777 --from $dev $nobody
+	check "validators are of a block" 3 "no block number" validators newest $nobody
 	check "send says that nobody answers" 1 "Connection refused" \
 		send --from $dev --to $second --value 1 --keystore "$keys" $nobody
 }
