@@ -44,7 +44,7 @@ struct weftd_options {
 	uint64_t p2p_port, p2p_sessions;
 	bool p2p_open, allow_unprotected;
 	struct option_list peers, p2p_allow;
-	uint64_t chain_id;
+	uint64_t chain_id, epoch_length, epoch_ms;
 	struct option_list new_validators, funds;
 };
 
@@ -104,6 +104,10 @@ static const struct option init_options[] = {
 	{ "chain-id", OPTION_NUMBER, MEMBER(chain_id), "N", "the new chain's id", 1, CHAIN_ID_MAX },
 	{ "new-validator", OPTION_LIST, MEMBER(new_validators), "ADDRESS[:WEIGHT]", "a validator; repeat for more" },
 	{ "fund", OPTION_LIST, MEMBER(funds), "ADDRESS=COINS", "an account with whole coins; repeat for more" },
+	{ "epoch-length", OPTION_NUMBER, MEMBER(epoch_length), "N", "blocks after which a voted set of validators rules",
+	  1, EPOCH_LENGTH_MAX },
+	{ "epoch-ms", OPTION_NUMBER, MEMBER(epoch_ms), "MS", "and the time after which it does; 0: never", 0,
+	  EPOCH_MS_MAX },
 };
 
 static const struct option_table run_table = { run_options, ARRAY_COUNT(run_options) };
@@ -112,6 +116,8 @@ static const struct option_table init_table = { init_options, ARRAY_COUNT(init_o
 static struct weftd_options default_options(void)
 {
 	return (struct weftd_options){
+		.epoch_length = EPOCH_LENGTH_DEFAULT,
+		.epoch_ms = EPOCH_MS_DEFAULT,
 		.log_level = "info",
 		.http_addr = "127.0.0.1",
 		.http_port = 8545,
@@ -269,6 +275,9 @@ static int make_genesis(const struct weftd_options *o, struct genesis *g, struct
 	if (o->new_validators.count == 0 || o->new_validators.count > VALIDATOR_COUNT_MAX)
 		return ERR_SET(err, APP_E_USAGE, "give --genesis FILE, or 1 to %d times --new-validator", VALIDATOR_COUNT_MAX);
 	genesis_default(g, o->chain_id ? o->chain_id : DEV_CHAIN_ID, io_wall_ms());
+	g->params.epoch_length = o->epoch_length;
+	g->params.epoch_ms = o->epoch_ms;
+	g->params.validator_count_max = MAX(g->params.validator_count_max, (uint64_t)o->new_validators.count);
 	for (size_t i = 0; code == OK && i < o->new_validators.count; i++)
 		code = parse_pair(o->new_validators.items[i], ':', 1, &members[i].address, &members[i].weight.n, err);
 	for (size_t i = 0; code == OK && i < o->funds.count; i++) {
@@ -333,9 +342,10 @@ static int command_init(const struct weftd_options *o, struct err *err)
 	struct genesis g = { 0 };
 	int code;
 
-	if (o->genesis && (o->chain_id || o->new_validators.count || o->funds.count))
+	if (o->genesis && (o->chain_id || o->new_validators.count || o->funds.count ||
+			   o->epoch_length != EPOCH_LENGTH_DEFAULT || o->epoch_ms != EPOCH_MS_DEFAULT))
 		return ERR_SET(err, APP_E_USAGE, "--genesis FILE says all about a chain: leave --chain-id, "
-			       "--new-validator and --fund out, or make the genesis from them");
+			       "--new-validator, --fund and --epoch-… out, or make the genesis from them");
 	if (o->genesis)
 		code = read_genesis(o->genesis, &g, err);
 	else

@@ -14,7 +14,7 @@
 
 const struct genesis_number genesis_numbers[GENESIS_NUMBER_COUNT] = {
 	{ "epochLength", offsetof(struct chain_params, epoch_length), 1, EPOCH_LENGTH_MAX },
-	{ "epochMs", offsetof(struct chain_params, epoch_ms), 0, 365 * DAY_MS },
+	{ "epochMs", offsetof(struct chain_params, epoch_ms), 0, EPOCH_MS_MAX },
 	{ "validatorCountMax", offsetof(struct chain_params, validator_count_max), 1,
 	  VALIDATOR_COUNT_MAX },
 	{ "minIntervalMs", offsetof(struct chain_params, min_interval_ms), 0, DAY_MS },

@@ -52,6 +52,7 @@ enum revision {
 #define VIEW_TIMEOUT_MS_DEFAULT 500
 #define EPOCH_LENGTH_DEFAULT 1000
 #define EPOCH_LENGTH_MAX 1000000         /* bounds the steps to a proposer */
+#define EPOCH_MS_MAX (365ull * 24 * 60 * 60 * 1000)
 #define EPOCH_MS_DEFAULT (60 * 60 * 1000) /* an epoch ends after so long, however few its blocks */
 #define CONFIRMATION_INTERVAL_MS 1000    /* between the empty blocks after a non-empty one */
 #define CONFIRMATION_COUNT 5
