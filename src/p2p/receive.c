@@ -39,15 +39,48 @@ void receive_clear(struct p2p *p, struct session *s)
 	s->in_start = 0;
 }
 
+/* How much a session's place is worth when there is no room for all. */
+static unsigned standing(const struct session *s)
+{
+	return s->is_validator ? 2 : s->is_listed;
+}
+
+/* Whose input has to go: of the least standing, up to that of `s`, the largest. So strangers
+ * who fill the room for unfinished frames never cost a validator's session. */
+static struct session *least_worthy(struct p2p *p, struct session *s)
+{
+	struct session *least = s;
+
+	for (size_t i = 0; i < p->config.session_max; i++) {
+		struct session *other = &p->sessions[i];
+
+		if (other->state == SESSION_FREE || other->in.size == 0 || standing(other) > standing(least))
+			continue;
+		if (standing(other) < standing(least) || other->in.size > least->in.size)
+			least = other;
+	}
+	return least;
+}
+
+/* False if there is no room for more of this session. */
+static bool make_room(struct p2p *p, struct session *s, size_t size)
+{
+	while (p->input_size + size > LIMIT_P2P_INPUT_SIZE) {
+		struct session *least = least_worthy(p, s);
+
+		session_doom(p, least, P2P_REASON_MEMORY);
+		receive_clear(p, least);
+		if (least == s)
+			return false;
+	}
+	return true;
+}
+
 void receive_bytes(struct p2p *p, struct session *s, struct bytes bytes)
 {
 	CHECK(bytes.size <= LIMIT_P2P_READ_SIZE);
-	if (s->doom != P2P_REASON_NONE)
+	if (s->doom != P2P_REASON_NONE || !make_room(p, s, bytes.size))
 		return;
-	if (p->input_size + bytes.size > LIMIT_P2P_INPUT_SIZE) {
-		session_doom(p, s, P2P_REASON_MEMORY);
-		return;
-	}
 	s->heard_ms = p->now_ms;
 	s->probe_ms = UINT64_MAX;
 	buf_append_bytes(&s->in, bytes);

@@ -275,3 +275,42 @@ Test(rates, bounds_checkpoints_and_evidence)
 	assert_ended(&w, link, P2P_REASON_SCORE);
 	world_clear(&w);
 }
+
+/* Strangers who fill the room for unfinished frames pay for it themselves: the validators'
+ * sessions live, and what they send gets through. */
+Test(rates, strangers_unfinished_frames_do_not_end_validators_sessions)
+{
+	uint8_t *chunk = xcalloc(1, LIMIT_P2P_READ_SIZE), *vote = xcalloc(1, 3 * MIB);
+	struct wire_message m = { .kind = WIRE_CONSENSUS };
+	struct p2p_config config;
+	size_t strangers[30], validator;
+	struct world w;
+
+	world_init(&w, 3);
+	config = world_config(&w, 0);
+	config.is_open = true;
+	config.session_max = 128;
+	world_start(&w, 0, &config, "");
+	world_set_validators(&w, 3);
+	validator = raw_join(&w, 0, 1);
+	for (size_t i = 0; i < 30; i++)
+		strangers[i] = raw_join(&w, 0, 100 + i);
+	/* Each some of a frame of the longest kind, until there is no room. */
+	for (size_t size = 0; size < 6 * MIB; size += LIMIT_P2P_READ_SIZE)
+		for (size_t i = 0; i < 30; i++) {
+			if (raw_is_closed(&w, strangers[i], NULL))
+				continue;
+			if (size == 0)
+				raw_send(&w, strangers[i], bytes_of("\x00\x81\x00\x0f\x1a\x8a\x80\x84\x04", 9));
+			raw_send(&w, strangers[i], bytes_of(chunk, LIMIT_P2P_READ_SIZE));
+		}
+	m.consensus = bytes_of(vote, 3 * MIB);
+	for (size_t i = 0; i < 3; i++)
+		raw_send_message(&w, validator, &m);
+	cr_expect(!raw_is_closed(&w, validator, NULL));
+	cr_expect_eq(w.nodes[0].delivered[WIRE_CONSENSUS], 3);
+	cr_expect_leq(world_metrics(&w, 0).input_size, LIMIT_P2P_INPUT_SIZE);
+	world_clear(&w);
+	free(vote);
+	free(chunk);
+}
