@@ -29,6 +29,11 @@
 #define GOSSIP_BATCH_SIZE (64 * KIB)
 #define KNOWN_MAX_MS 60000       /* until known transactions are half forgotten */
 #define REQUEST_MAX_MS 5000      /* for an answer */
+#define REQUEST_STRANGER_MS 2000 /* for a stranger's */
+#define UNANSWERED_MAX 16        /* counted of one peer */
+#define STRANGER_COST 3          /* unanswered requests that a stranger begins with */
+#define SERVE_STRANGER_RATE (2 * MIB) /* of blocks, a second, for a stranger */
+#define SERVE_RETRY_MS 50
 #define DIAL_MIN_MS 250          /* back-off: doubled up to … */
 #define DIAL_MAX_MS 10000
 #define DIAL_GOOD_MS 10000       /* a session so long makes the next back-off short again */
@@ -141,8 +146,11 @@ struct session {
 	bool has_request;         /* blocks that we asked for */
 	struct wire_blocks_request request;
 	uint64_t request_ms;      /* when the answer is due */
+	unsigned unanswered;      /* requests in a row that it did not answer, or with nothing */
 	bool owes;                /* blocks that it asked for */
 	struct wire_blocks_request owed;
+	bool is_deferred;         /* `owed` is to be delivered later */
+	uint64_t serve_ms;        /* not before then */
 };
 
 /* A peer to stay connected with. */
@@ -242,6 +250,7 @@ void session_tick(struct p2p *p);
 bool is_listed(const struct p2p *p, const struct addr *address);
 
 /* receive.c */
+void receive_deferred(struct p2p *p, struct session *s);
 void receive_bytes(struct p2p *p, struct session *s, struct bytes bytes);
 void receive_frame(struct p2p *p, struct session *s);
 void receive_clear(struct p2p *p, struct session *s);

@@ -1,5 +1,6 @@
 #include "p2p/internal.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -186,11 +187,19 @@ static void send_checkpoint(struct p2p *p, const struct p2p_event *event)
 	send_wide(p, &event->peer, false, &m);
 }
 
-/* One of those who say that they have the first block and are not asked already,
- * by chance. */
+/* What is known of a session as a source: anyone can say that it has blocks, and then
+ * keep us waiting. */
+static unsigned source_cost(const struct session *s)
+{
+	return s->unanswered + (s->is_listed ? 0 : STRANGER_COST);
+}
+
+/* One of those who say that they have the first block and are not asked already: of
+ * those who have kept us waiting least, by chance. */
 static struct session *pick_source(struct p2p *p, const struct p2p_event *event)
 {
 	struct session *found = NULL;
+	unsigned least = UINT_MAX;
 	uint64_t count = 0;
 
 	for (size_t i = slots_next(&p->ready, 0); i < LIMIT_P2P_SESSION_COUNT;
@@ -202,7 +211,11 @@ static struct session *pick_source(struct p2p *p, const struct p2p_event *event)
 			continue;
 		if (!addr_is_zero(&event->peer) && !addr_equal(&event->peer, &s->address))
 			continue;
-		if (rng_below(&p->rng, ++count) == 0)
+		if (source_cost(s) < least) {
+			least = source_cost(s);
+			count = 0;
+		}
+		if (source_cost(s) == least && rng_below(&p->rng, ++count) == 0)
 			found = s;
 	}
 	return found;
@@ -220,7 +233,7 @@ static void request_blocks(struct p2p *p, const struct p2p_event *event)
 	}
 	s->has_request = true;
 	s->request = event->request;
-	s->request_ms = p->now_ms + REQUEST_MAX_MS;
+	s->request_ms = p->now_ms + (s->is_listed ? REQUEST_MAX_MS : REQUEST_STRANGER_MS);
 	wake_by(p, s->request_ms);
 	send_message(p, s, &m);
 }
@@ -245,6 +258,7 @@ static void answer_blocks(struct p2p *p, const struct p2p_event *event)
 	}
 	s->owes = false;
 	m.blocks.count = count;
+	s->serve_ms = MAX(s->serve_ms, p->now_ms + size * 1000 / SERVE_STRANGER_RATE);
 	send_message(p, s, &m);
 }
 

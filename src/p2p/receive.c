@@ -107,6 +107,33 @@ static void take_transactions(struct p2p *p, struct session *s, struct wire_mess
 	deliver(p, s, m);
 }
 
+/* Blocks are what costs us most for what it costs to ask: a stranger gets one answer at a time,
+ * and so many bytes a second. Meanwhile its request waits; a newer one takes its place. */
+void receive_deferred(struct p2p *p, struct session *s)
+{
+	struct wire_message m = { .kind = WIRE_BLOCKS_REQUEST, .blocks_request = s->owed };
+	bool is_busy = !s->is_listed && s->out[P2P_CLASS_BLOCKS].size > 0;
+
+	if (!s->is_listed && p->now_ms < s->serve_ms) {
+		wake_by(p, s->serve_ms);
+	} else if (is_busy) {
+		wake_by(p, p->now_ms + SERVE_RETRY_MS);
+	} else if (p->has_delivered || !has_room(p)) {
+		wake_by(p, p->now_ms);
+	} else {
+		s->is_deferred = false;
+		s->serve_ms = p->now_ms + SERVE_RETRY_MS;
+		deliver(p, s, &m);
+	}
+}
+
+static void take_request(struct p2p *p, struct session *s, const struct wire_blocks_request *request)
+{
+	s->owes = s->is_deferred = true;
+	s->owed = *request;
+	receive_deferred(p, s);
+}
+
 static void take_consensus(struct p2p *p, struct session *s, const struct wire_message *m)
 {
 	if (p->validators.count > 0 && !s->is_validator)
@@ -123,6 +150,10 @@ static void take_blocks(struct p2p *p, struct session *s, const struct wire_mess
 		return;
 	}
 	s->has_request = false;
+	if (m->blocks.count > 0)
+		s->unanswered = 0;
+	else if (s->tip.height >= s->request.from_height)
+		s->unanswered = MIN(s->unanswered + 1, (unsigned)UNANSWERED_MAX);
 	deliver(p, s, m);
 }
 
@@ -160,9 +191,7 @@ static void take_message(struct p2p *p, struct session *s, struct wire_message *
 		take_consensus(p, s, m);
 		return;
 	case WIRE_BLOCKS_REQUEST:
-		s->owes = true;
-		s->owed = m->blocks_request;
-		deliver(p, s, m);
+		take_request(p, s, &m->blocks_request);
 		return;
 	case WIRE_BLOCKS:
 		take_blocks(p, s, m);

@@ -442,12 +442,15 @@ static void ready_tick(struct p2p *p, struct session *s)
 		send_message(p, s, &m);
 	}
 	wake_by(p, MIN(s->probe_ms, s->has_ping ? silent_ms : ping_ms));
+	if (s->is_deferred)
+		receive_deferred(p, s);
 	if (!s->has_request)
 		return;
 	if (p->now_ms < s->request_ms) {
 		wake_by(p, s->request_ms);
 	} else if (has_room(p)) {
 		s->has_request = false;
+		s->unanswered = MIN(s->unanswered + 1, (unsigned)UNANSWERED_MAX);
 		emit(p, P2P_EFFECT_NO_BLOCKS, s)->no_blocks = s->request;
 	} else {
 		wake_by(p, p->now_ms);

@@ -410,3 +410,112 @@ Test(gossip, evidence_and_checkpoints_go_to_all_or_one)
 	cr_expect_eq(frames_out(&w, WIRE_CHECKPOINT), 3);
 	world_clear(&w);
 }
+
+static uint64_t requests_in(const struct world *w, size_t node)
+{
+	return world_metrics(w, node).in_count[WIRE_BLOCKS_REQUEST];
+}
+
+/* Strangers say that they have everything, and never answer. A validator that has the
+ * blocks is asked before any of them. */
+Test(gossip, asks_those_it_knows_before_strangers)
+{
+	struct p2p_event ask = { .kind = P2P_EVENT_REQUEST_BLOCKS };
+	struct p2p_config config;
+	struct world w;
+
+	world_init(&w, 5);
+	config = world_config(&w, 0);
+	config.is_open = true;
+	config.session_max = 64;
+	world_start(&w, 0, &config, "");
+	config = world_config(&w, 1);
+	world_start(&w, 1, &config, "0");
+	world_run(&w, 100);
+	world_set_validators(&w, 2);
+	for (size_t i = 0; i < 20; i++) {
+		size_t link = raw_join(&w, 0, 100 + i);
+		struct wire_message status = { .kind = WIRE_STATUS };
+
+		status.status.height = UINT64_MAX;
+		raw_send_message(&w, link, &status);
+	}
+	set_tip(&w, 1, 500);
+	world_run(&w, 100);
+	ask.request = (struct wire_blocks_request){ 1, 64 };
+	world_step(&w, 0, ask);
+	world_run(&w, 5);
+	cr_expect_eq(requests_in(&w, 1), 1, "the validator was asked first");
+	world_clear(&w);
+}
+
+/* Without anyone it knows, each silent one is asked once before any is asked twice. */
+Test(gossip, asks_the_silent_last)
+{
+	struct p2p_event ask = { .kind = P2P_EVENT_REQUEST_BLOCKS };
+	struct p2p_config config;
+	size_t links[6], asked[6] = { 0 };
+	struct wire_decoder *d = wire_decoder_new();
+	struct wire_message m;
+	struct world w;
+
+	world_init(&w, 5);
+	config = world_config(&w, 0);
+	config.is_open = true;
+	world_start(&w, 0, &config, "");
+	for (size_t i = 0; i < 6; i++) {
+		struct wire_message status = { .kind = WIRE_STATUS, .status = { .height = 9 } };
+
+		links[i] = raw_join(&w, 0, 100 + i);
+		raw_send_message(&w, links[i], &status);
+	}
+	ask.request = (struct wire_blocks_request){ 1, 1 };
+	for (size_t round = 0; round < 6; round++) {
+		struct wire_message pong = { .kind = WIRE_PONG };
+
+		world_step(&w, 0, ask);
+		for (size_t i = 0; i < 6; i++)
+			while (raw_take(&w, links[i], d, &m)) {
+				asked[i] += m.kind == WIRE_BLOCKS_REQUEST;
+				if (m.kind == WIRE_PING) {
+					pong.nonce = m.nonce;
+					raw_send_message(&w, links[i], &pong);
+				}
+			}
+		for (int s = 0; s < 60; s++) {
+			world_run(&w, 100);
+			for (size_t i = 0; i < 6; i++)
+				while (raw_take(&w, links[i], d, &m))
+					if (m.kind == WIRE_PING) {
+						pong.nonce = m.nonce;
+						raw_send_message(&w, links[i], &pong);
+					}
+		}
+	}
+	for (size_t i = 0; i < 6; i++)
+		cr_expect_eq(asked[i], 1, "peer %zu was asked %zu times", i, asked[i]);
+	wire_decoder_free(d);
+	world_clear(&w);
+}
+
+/* Blocks cost their sender most: a stranger gets an answer at a time, and some a second. */
+Test(gossip, bounds_what_strangers_ask_for)
+{
+	struct wire_message ask = { .kind = WIRE_BLOCKS_REQUEST, .blocks_request = { 1, 128 } };
+	struct p2p_config config;
+	size_t link;
+	struct world w;
+
+	world_init(&w, 5);
+	config = world_config(&w, 0);
+	config.is_open = true;
+	world_start(&w, 0, &config, "");
+	link = raw_join(&w, 0, 100);
+	for (size_t i = 0; i < 40; i++)
+		raw_send_message(&w, link, &ask);
+	cr_expect_eq(w.nodes[0].delivered[WIRE_BLOCKS_REQUEST], 1);
+	world_run(&w, 1000); /* the newest comes later */
+	cr_expect_eq(w.nodes[0].delivered[WIRE_BLOCKS_REQUEST], 2);
+	cr_expect(!raw_is_closed(&w, link, NULL));
+	world_clear(&w);
+}
