@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "chain/certificate.h"
+#include "exec/native.h"
 
 /* A handle names the link and the end that uses it. */
 static uint64_t handle_of(size_t link, size_t end)
@@ -206,7 +207,7 @@ void site_close(struct site *s)
 	}
 }
 
-void network_make(struct network *net, size_t count, size_t observers)
+void network_prepare(struct network *net, size_t count, size_t observers)
 {
 	const uint8_t seed[32] = { 1 };
 	struct validator members[NODE_MAX] = { 0 };
@@ -224,10 +225,16 @@ void network_make(struct network *net, size_t count, size_t observers)
 		net->sites[i].index = i;
 		net->sites[i].key.bytes[31] = (uint8_t)(10 + i);
 		net->sites[i].address = address_of(net->ecc, &net->sites[i].key);
+		genesis_fund(&net->genesis, &net->sites[i].address, million);
 		if (i < count)
 			members[i] = (struct validator){ net->sites[i].address, { 1 } };
 	}
 	cr_assert_eq(validator_set_init(&net->genesis.validators, members, count, NULL), OK);
+}
+
+void network_make(struct network *net, size_t count, size_t observers)
+{
+	network_prepare(net, count, observers);
 	for (size_t i = 0; i < net->count; i++)
 		site_open(&net->sites[i], i < count);
 }
@@ -406,21 +413,50 @@ uint64_t nonce_of(struct site *s)
 	return account.nonce;
 }
 
-void send(struct network *net, size_t to_site, uint64_t nonce)
+static void submit(struct network *net, size_t to_site, const struct secret_key *key, const struct tx *fields)
 {
 	struct rpc_node_backend backend = node_rpc_backend(net->sites[to_site].node);
-	struct tx fields = {
+	struct err err = { 0 };
+	struct tx *t;
+
+	cr_assert_eq(tx_sign(&t, net->ecc, fields, key, NULL), OK);
+	cr_assert_eq(tx_recover(net->ecc, t, NULL), OK);
+	cr_assert_eq(backend.ops->submit(backend.ctx, t, &err), OK, "%s", err.message);
+	tx_unref(t);
+}
+
+void send(struct network *net, size_t to_site, uint64_t nonce)
+{
+	const struct tx fields = {
 		.type = TX_DYNAMIC_FEE, .has_chain_id = true, .chain_id = 31337, .nonce = nonce, .gas_limit = 21000,
 		.max_fee = wei_of(10 * GWEI), .max_priority_fee = wei_of(GWEI), .value = wei_of(1),
 		.to = { { [0] = 0xee } },
 	};
-	struct err err = { 0 };
-	struct tx *t;
 
-	cr_assert_eq(tx_sign(&t, net->ecc, &fields, &net->alice, NULL), OK);
-	cr_assert_eq(tx_recover(net->ecc, t, NULL), OK);
-	cr_assert_eq(backend.ops->submit(backend.ctx, t, &err), OK, "%s", err.message);
-	tx_unref(t);
+	submit(net, to_site, &net->alice, &fields);
+}
+
+uint64_t next_nonce(struct network *net, size_t at_site, const struct addr *sender)
+{
+	struct rpc_node_backend backend = node_rpc_backend(net->sites[at_site].node);
+
+	return backend.ops->pool_next_nonce(backend.ctx, sender);
+}
+
+void send_vote(struct network *net, size_t voter, size_t to_site, const struct addr *validator, uint64_t weight)
+{
+	const struct site *s = &net->sites[voter];
+	struct buf data = { 0 };
+	struct tx fields = {
+		.type = TX_DYNAMIC_FEE, .has_chain_id = true, .chain_id = 31337,
+		.nonce = next_nonce(net, to_site, &s->address), .gas_limit = 3000000,
+		.max_fee = wei_of(10 * GWEI), .max_priority_fee = wei_of(GWEI), .to = native_validators_address,
+	};
+
+	native_encode_vote(&data, validator, weight);
+	fields.data = buf_bytes(&data);
+	submit(net, to_site, &s->key, &fields);
+	buf_clear(&data);
 }
 
 /* All that are up agree on every block up to the lowest height, which is at least `least`. */

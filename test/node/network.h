@@ -13,7 +13,7 @@
 #define START_MS 1700000000000ull
 #define GWEI 1000000000ull
 #define NODE_MAX 8
-#define LINK_MAX 256
+#define LINK_MAX 2048
 #define JOB_MAX 64
 
 struct network;
@@ -75,6 +75,9 @@ struct addr address_of(const struct ecc *e, const struct secret_key *key);
 
 /* Validators of weight 1 each, and behind them observers; all dial all. */
 void network_make(struct network *net, size_t count, size_t observers);
+/* The same without opening any, so that the genesis can be changed before; their
+ * addresses have funds. */
+void network_prepare(struct network *net, size_t count, size_t observers);
 void network_end(struct network *net);
 
 void site_open(struct site *s, bool is_validator);
@@ -85,6 +88,11 @@ void run_for(struct network *net, uint64_t ms);
 
 /* A transaction of alice's to the pool of one. */
 void send(struct network *net, size_t to_site, uint64_t nonce);
+
+/* What the next transaction of `sender` must have, as a site's pool sees it. */
+uint64_t next_nonce(struct network *net, size_t at_site, const struct addr *sender);
+/* A vote of one site's, given to the pool of another. */
+void send_vote(struct network *net, size_t voter, size_t to_site, const struct addr *validator, uint64_t weight);
 
 /* What readers of one site see. */
 uint64_t height_of(struct site *s);
