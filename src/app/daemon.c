@@ -109,6 +109,12 @@ static uint64_t steady_ms(void *ctx)
 	return io_monotonic_us() / 1000;
 }
 
+static uint64_t steady_us(void *ctx)
+{
+	(void)ctx;
+	return io_monotonic_us();
+}
+
 static void wake_peers_at(void *ctx, uint64_t at_ms)
 {
 	struct daemon *d = ctx;
@@ -582,6 +588,7 @@ static int start(struct daemon *d, struct store *store, struct err *err)
 		.write = write_job,
 		.steady_ms = steady_ms,
 		.wake_peers_at = wake_peers_at,
+		.steady_us = steady_us,
 		.recover = recover,
 		.peer_write = peer_write,
 		.peer_close = peer_close,

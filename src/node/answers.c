@@ -40,6 +40,7 @@ static int submit(void *ctx, struct tx *t, struct err *err)
 
 	n->metrics.recovered_total++; /* by the worker that decoded it */
 	if (code == OK) {
+		node_timing_taken(n, &t->hash, true);
 		node_gossip(n, t);
 		node_route_work(n);
 	}

@@ -248,6 +248,7 @@ static void answer_executed(struct node *n, const struct hash *hash, bool is_val
 
 	event.executed.hash = *hash;
 	event.executed.is_valid = is_valid;
+	node_timing_step(n, NODE_STEP_READY);
 	if (is_valid) {
 		event.executed.time_ms = n->candidate.block.commitments.time_ms;
 		event.executed.has_txs = n->candidate.block.tx_count > 0;
@@ -281,6 +282,7 @@ void node_execute_proposed(struct node *n, const struct consensus_effect *effect
 	/* A final block of this height is on its way: COMMITTED makes the question void. */
 	if (n->pending.kind == NODE_PENDING_FETCHED)
 		return;
+	node_timing_step(n, NODE_STEP_BEGUN);
 	node_pending_clear(n);
 	n->pending.kind = NODE_PENDING_PROPOSED;
 	buf_append_bytes(&n->pending.sealed, asked->sealed);
@@ -505,8 +507,10 @@ static void take_gossip(struct node *n, struct node_batch *b)
 	n->metrics.recovered_total += b->count;
 	for (size_t i = 0; i < b->count; i++) {
 		map_delete(&n->in_flight, &b->hashes[i]);
-		if (b->txs[i] && !n->is_stopped && node_submit(n, b->txs[i], NULL) == OK)
-			node_gossip(n, b->txs[i]);
+		if (!b->txs[i] || n->is_stopped || node_submit(n, b->txs[i], NULL) != OK)
+			continue;
+		node_timing_taken(n, &b->hashes[i], false);
+		node_gossip(n, b->txs[i]);
 	}
 	if (n->is_stopped)
 		return;

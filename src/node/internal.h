@@ -23,6 +23,31 @@
 /* Kinds of records in the consensus log; one so far. */
 #define NODE_RECORD_SIGNED 1 /* consensus.h: what this validator signed at a height */
 
+/* timing.c: a block's way, step by step. */
+enum node_step {
+	NODE_STEP_TAKEN,           /* the first transaction since the last block */
+	NODE_STEP_BEGUN,           /* to make it, or to execute another's */
+	NODE_STEP_READY,
+	NODE_STEP_RECORDED,        /* the own prepare is durable */
+	NODE_STEP_PREPARED,
+	NODE_STEP_COMMIT_RECORDED, /* the own commit is */
+	NODE_STEP_FINAL,
+	NODE_STEP_VISIBLE,         /* durable, and shown to readers */
+};
+#define NODE_STEP_COUNT 8
+
+/* Upper bounds of the histogram of latencies. */
+#define NODE_LATENCY_BOUNDS_US \
+	500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000, 6000, 8000, 10000, 15000, 20000, 30000, 50000, 100000, \
+	200000, 500000, 1000000, 2000000, 5000000, 10000000
+#define NODE_LATENCY_BOUND_COUNT 23
+
+struct node_timing {
+	uint64_t at_us[NODE_STEP_COUNT]; /* of the height above the tip; 0: not yet */
+	struct map waiting;              /* own clients' transactions: hash → when it was taken */
+	uint64_t latency_counts[NODE_LATENCY_BOUND_COUNT + 1], latency_sum_us;
+};
+
 enum node_job_kind {
 	NODE_JOB_RECORD, /* append to the consensus log */
 	NODE_JOB_COMMIT, /* append to the commit log; then the batch and a new head */
@@ -44,6 +69,7 @@ struct node_job {
 	struct store_flush *flush;   /* FLUSH */
 	struct store_evidence *evidence; /* EVIDENCE */
 	size_t evidence_count;
+	uint64_t at_us[NODE_STEP_COUNT]; /* COMMIT: for timing.c */
 	uint64_t seed;
 };
 
@@ -262,6 +288,7 @@ struct node {
 	struct node_evidence evidence;
 
 	struct node_metrics metrics;
+	struct node_timing timing;
 };
 
 /* route.c: gives `event` to consensus and does what follows, until nothing does. */
@@ -342,6 +369,18 @@ void node_metrics(const struct node *n, struct buf *out);
 
 /* node.c: that `signer` has signed this; `ctx` is the node. */
 bool node_verify(void *ctx, const struct signature *sig, const struct hash *digest, const struct addr *signer);
+
+/* timing.c */
+void node_timing_init(struct node_timing *t, uint64_t seed);
+void node_timing_clear(struct node_timing *t);
+void node_timing_taken(struct node *n, const struct hash *tx, bool is_own);
+void node_timing_step(struct node *n, enum node_step step);
+/* A record is durable: the prepare's or the commit's. */
+void node_timing_recorded(struct node *n);
+/* The block is with the writer; the next height's steps begin. */
+void node_timing_final(struct node *n, struct node_job *job);
+void node_timing_visible(struct node *n, struct node_job *job);
+void node_timing_metrics(const struct node_timing *t, struct buf *out);
 
 /* node.c: the node can't go on. */
 void node_stop(struct node *n, const struct err *err);

@@ -134,6 +134,7 @@ void node_metrics(const struct node *n, struct buf *out)
 	put(out, "store_flushes_total", "counter", "Flushes of trie nodes.", m->flushes_total);
 	put(out, "store_stalls_total", "counter", "Times the disk was full.", m->stalls_total);
 	put(out, "store_stalled", "gauge", "1 while the disk is full.", n->is_stalled);
+	node_timing_metrics(&n->timing, out);
 	if (n->p2p) {
 		struct p2p_metrics p2p;
 

@@ -54,6 +54,8 @@ struct node_io {
 	 * after; UINT64_MAX: no wish. Both only with peers. */
 	uint64_t (*steady_ms)(void *ctx);
 	void (*wake_peers_at)(void *ctx, uint64_t at_ms);
+	/* Microseconds of such a clock, for measuring only; NULL: nothing is measured. */
+	uint64_t (*steady_us)(void *ctx);
 	/* Run `batch` on any worker thread with node_batch_run(); hand it back with
 	 * node_on_batch(). */
 	void (*recover)(void *ctx, struct node_batch *batch);

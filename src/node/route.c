@@ -10,6 +10,8 @@
  *   on_commit          the block is final            (writer: commit log, batch)
  *   node_on_job        it is written                 (publish the head)
  *   node_route_flush   now and then: trie nodes to the database
+ *
+ * node_timing_…() note when each was reached (timing.c).
  */
 #include "node/internal.h"
 
@@ -152,6 +154,7 @@ static void on_propose(struct node *n)
 		n->is_proposal_due = true;
 		return;
 	}
+	node_timing_step(n, NODE_STEP_BEGUN);
 	node_drop_candidate(n);
 	node_pending_clear(n);
 	if (n->bound_sealed.size)
@@ -162,6 +165,7 @@ static void on_propose(struct node *n)
 		node_stop(n, &err);
 		return;
 	}
+	node_timing_step(n, NODE_STEP_READY);
 	n->has_candidate = true;
 	buf_clear(&n->bound_sealed);
 	buf_reset(&n->candidate_sealed);
@@ -218,6 +222,7 @@ void node_commit_candidate(struct node *n, struct bytes certificate)
 	struct node_job *job = node_job_new(n, NODE_JOB_COMMIT, height);
 
 	CHECK(n->has_candidate);
+	node_timing_final(n, job);
 	job->result = n->candidate;
 	n->candidate = (struct exec_result){ 0 };
 	n->has_candidate = false;
@@ -259,6 +264,7 @@ static void on_committed(struct node *n, struct node_job *job)
 	job->head = NULL;
 	written.written.height = job->height;
 	written.written.hash = job->result.block.hash;
+	node_timing_visible(n, job);
 	node_route(n, &written);
 	node_route_deferred(n);
 	node_route_work(n);
@@ -273,6 +279,7 @@ void node_on_job(struct node *n, struct node_job *job)
 	n->job_count--;
 	switch (job->kind) {
 	case NODE_JOB_RECORD:
+		node_timing_recorded(n);
 		event.persisted = job->record_number;
 		event.now_ms = n->io.now_ms(n->io.ctx);
 		node_route(n, &event);
@@ -348,6 +355,8 @@ static void on_trace(struct node *n, const struct consensus_effect *effect)
 	};
 
 	n->metrics.view_changes_total += effect->trace == CONSENSUS_TRACE_VIEW;
+	if (effect->trace == CONSENSUS_TRACE_PREPARED)
+		node_timing_step(n, NODE_STEP_PREPARED);
 	switch (effect->trace) {
 	case CONSENSUS_TRACE_PREPARED:
 	case CONSENSUS_TRACE_RESUMED:
