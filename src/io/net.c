@@ -101,20 +101,32 @@ static void wake(struct net *n)
 		;
 }
 
-/* Only the first of several wakes the thread. */
-static void put_command(struct net *n, struct net_command *command)
+/* False if the thread has ended. */
+static bool push_command(struct net *n, struct net_command *command)
 {
 	struct net_command *head = atomic_load(&n->commands);
 
 	if (atomic_load(&n->is_over)) {
 		free(command);
-		return;
+		return false;
 	}
 	do
 		command->next = head;
 	while (!atomic_compare_exchange_weak(&n->commands, &head, command));
-	if (!head)
+	return true;
+}
+
+/* Only the first of several wakes the thread. */
+static void call(struct net *n)
+{
+	if (!atomic_exchange(&n->is_called, true))
 		wake(n);
+}
+
+static void put_command(struct net *n, struct net_command *command)
+{
+	if (push_command(n, command))
+		call(n);
 }
 
 static struct net_command *command_new(enum net_command_kind kind, uint64_t handle,
@@ -153,7 +165,11 @@ void net_taken(struct net *n, uint64_t handle, size_t size)
 	struct net_command *command = command_new(NET_COMMAND_TAKEN, handle, bytes_of(NULL, 0));
 
 	command->size = size;
-	put_command(n, command);
+	/* Nobody waits for most of these; whoever is held looks after having said so. */
+	if (size == 0 || atomic_load(&n->held_count) > 0)
+		put_command(n, command);
+	else if (push_command(n, command) && atomic_load(&n->held_count) > 0)
+		call(n);
 }
 
 /* In the order of the calls. */
@@ -309,6 +325,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 
 	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
 		fatal("net: eventfd: %s", strerror(errno));
+	/* In this order: a call that was taken back here must not look as if it still stood. */
+	atomic_store(&n->is_called, false);
 	for (command = take_commands(n); command; command = next) {
 		next = command->next;
 		if (!carry_out(n, command))
@@ -402,6 +420,7 @@ static void *run(void *arg)
 	sigaddset(&pipe, SIGPIPE);
 	CHECK(pthread_sigmask(SIG_BLOCK, &pipe, NULL) == 0);
 	pthread_setname_np(pthread_self(), "net");
+	io_thread_hurry();
 	event_base_loop(n->base, EVLOOP_NO_EXIT_ON_EMPTY);
 	return NULL;
 }

@@ -6,7 +6,8 @@
  *     net_connect() ┐                          ┌ connect, accept ◄─► TCP
  *     net_write()   ├─► mailbox (lock-free, ─► ┤ handshake       ◄─► TLS 1.3
  *     net_close()   │   one wake-up for many)  │ write what is there, at once
- *     net_taken()   ┘                          └ read while somebody takes it
+ *     net_taken()   ┘ (wakes nobody unless     └ read while somebody takes it
+ *                      reading waits for it)
  *          fn(ctx, event) ◄──────────────────── connected, bytes, sent, closed
  *
  * TLS 1.3 only, both sides with a certificate: self-signed, made in memory at the

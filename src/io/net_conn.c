@@ -31,6 +31,23 @@ static void set_writing(struct net_conn *c, bool on)
 	CHECK((on ? event_add(c->write_event, NULL) : event_del(c->write_event)) == 0);
 }
 
+/* True: net_taken() must wake us for it; one may have come just before. */
+static void set_held(struct net_conn *c, bool on)
+{
+	struct net *n = c->net;
+
+	if (c->is_held == on)
+		return;
+	c->is_held = on;
+	if (!on) {
+		atomic_fetch_sub(&n->held_count, 1);
+		return;
+	}
+	atomic_fetch_add(&n->held_count, 1);
+	if (atomic_load(&n->commands))
+		event_active(n->wake_event, EV_READ, 0);
+}
+
 static void set_deadline(struct net_conn *c, uint64_t ms)
 {
 	c->deadline_us = io_monotonic_us() + ms * 1000;
@@ -67,6 +84,7 @@ void net_conn_drop(struct net_conn *c)
 	if (c->state == NET_CONN_DEAD)
 		return;
 	release(c);
+	set_held(c, false);
 	map_delete(&n->by_handle, &c->handle);
 	*c->link = c->next;
 	if (c->next)
@@ -87,6 +105,7 @@ static void finish(struct net_conn *c)
 	}
 	release(c);
 	c->state = NET_CONN_OWED;
+	set_held(c, true);
 }
 
 /* The other side or the network has ended it. */
@@ -338,6 +357,7 @@ static void read_open(struct net_conn *c)
 	for (int turn = 0; turn < READ_TURN_COUNT && is_alive; turn++) {
 		if (!may_read(c)) {
 			set_reading(c, false);
+			set_held(c, true);
 			return;
 		}
 		is_alive = read_some(c, &size, &why);
@@ -367,8 +387,10 @@ void net_conn_taken(struct net_conn *c, size_t size)
 	c->unread_count--;
 	if (c->state == NET_CONN_OWED && c->unread_count == 0)
 		net_conn_drop(c);
-	else if (c->state == NET_CONN_OPEN && !c->reads && may_read(c))
+	else if (c->state == NET_CONN_OPEN && c->is_held && may_read(c)) {
+		set_held(c, false);
 		read_open(c);
+	}
 }
 
 /* --- beginning --- */

@@ -45,6 +45,7 @@ struct net_conn {
 	SSL *ssl;
 	struct event *read_event, *write_event;
 	bool reads, writes;       /* which of them are added */
+	bool is_held;             /* waits for net_taken(): to read on, or to be gone */
 	bool is_outbound;
 	uint64_t tag;
 	uint8_t ip[16];
@@ -86,6 +87,8 @@ struct net {
 	struct event *listen_event, *wake_event, *sweep_event, *resume_event;
 	int wake_fd;
 	_Atomic(struct net_command *) commands; /* a stack */
+	atomic_bool is_called;    /* has been woken and not looked yet */
+	atomic_size_t held_count; /* connections that can't go on before net_taken() */
 	atomic_bool stop, is_over; /* is_over: the thread has ended */
 	atomic_uint grace_ms;
 	bool is_stopping;

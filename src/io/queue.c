@@ -2,26 +2,32 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
 
 #define WORKER_BATCH_MAX 16
 #define WORKER_NICE 10
+#define HURRY_SLICE_NS 100000 /* the shortest that Linux takes */
 
 /* A ring under one mutex. Waiters are counted, so that a push or pop that wakes
- * nobody makes no system call. `count` and `closed` change under the mutex and
- * are atomic only for those who look without it. */
+ * nobody makes no system call; who was called already is not counted. They are called
+ * when the mutex is free again: the one that wakes would have to wait for it.
+ * `count` and `closed` change under the mutex and are atomic only for those who look
+ * without it. */
 struct io_queue {
 	pthread_mutex_t mutex;
 	pthread_cond_t has_items, has_room;
-	size_t item_waiters, room_waiters;
+	size_t item_waiters, item_calls, room_waiters; /* item_calls: waiters called and not yet awake */
 	size_t capacity, head;
 	atomic_size_t count;
 	atomic_bool closed;
@@ -56,32 +62,35 @@ void io_queue_free(struct io_queue *q)
 	free(q);
 }
 
-/* With the mutex held and room in the ring. */
-static void put(struct io_queue *q, void *item)
+/* With the mutex held and room in the ring. True if a waiter is to be called. */
+static bool put(struct io_queue *q, void *item)
 {
 	size_t count = atomic_load_explicit(&q->count, memory_order_relaxed);
 
 	q->items[(q->head + count) % q->capacity] = item;
 	atomic_store_explicit(&q->count, count + 1, memory_order_relaxed);
-	if (q->item_waiters > 0)
-		pthread_cond_signal(&q->has_items);
+	if (q->item_waiters == q->item_calls)
+		return false;
+	q->item_calls++;
+	return true;
 }
 
 bool io_queue_try_push(struct io_queue *q, void *item)
 {
-	bool taken;
+	bool taken, calls;
 
 	pthread_mutex_lock(&q->mutex);
 	taken = !q->closed && q->count < q->capacity;
-	if (taken)
-		put(q, item);
+	calls = taken && put(q, item);
 	pthread_mutex_unlock(&q->mutex);
+	if (calls)
+		pthread_cond_signal(&q->has_items);
 	return taken;
 }
 
 bool io_queue_push(struct io_queue *q, void *item)
 {
-	bool taken;
+	bool taken, calls;
 
 	pthread_mutex_lock(&q->mutex);
 	while (!q->closed && q->count == q->capacity) {
@@ -90,9 +99,10 @@ bool io_queue_push(struct io_queue *q, void *item)
 		q->room_waiters--;
 	}
 	taken = !q->closed;
-	if (taken)
-		put(q, item);
+	calls = taken && put(q, item);
 	pthread_mutex_unlock(&q->mutex);
+	if (calls)
+		pthread_cond_signal(&q->has_items);
 	return taken;
 }
 
@@ -115,17 +125,22 @@ static void wait_for_items(struct io_queue *q, uint64_t timeout_us)
 {
 	struct timespec deadline;
 	bool for_ever = timeout_us > INT64_MAX / 2;
+	int error = 0;
 
 	if (q->count > 0 || q->closed || timeout_us == 0)
 		return;
 	if (!for_ever)
 		deadline = deadline_after(timeout_us);
 	q->item_waiters++;
-	while (q->count == 0 && !q->closed) {
+	while (q->count == 0 && !q->closed && error != ETIMEDOUT) {
 		if (for_ever)
 			pthread_cond_wait(&q->has_items, &q->mutex);
-		else if (pthread_cond_timedwait(&q->has_items, &q->mutex, &deadline) == ETIMEDOUT)
-			break;
+		else
+			error = pthread_cond_timedwait(&q->has_items, &q->mutex, &deadline);
+		/* Whoever is awake stands for one of those called: at worst one more is
+		 * called than need be, never one too few. */
+		if (q->item_calls > 0)
+			q->item_calls--;
 	}
 	q->item_waiters--;
 }
@@ -175,6 +190,27 @@ struct io_thread {
 	void (*fn)(void *ctx);
 	void *ctx;
 };
+
+/* The kernel's, which older libraries do not declare. */
+struct sched_attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+	uint32_t util_min, util_max;
+};
+
+void io_thread_hurry(void)
+{
+	struct sched_attributes a = { .size = sizeof(a), .policy = SCHED_OTHER, .runtime = HURRY_SLICE_NS };
+
+	/* An older kernel takes no slice, a sandbox may refuse: then all is as before. */
+	errno = 0;
+	a.nice = getpriority(PRIO_PROCESS, 0);
+	if (errno == 0 && sched_getscheduler(0) == SCHED_OTHER)
+		(void)syscall(SYS_sched_setattr, 0, &a, 0);
+}
 
 static void *thread_main(void *arg)
 {

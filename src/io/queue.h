@@ -45,6 +45,11 @@ struct io_thread;
 struct io_thread *io_thread_start(const char *name, void (*fn)(void *ctx), void *ctx);
 void io_thread_join(struct io_thread *t);
 
+/* The calling thread does a little at a time and others wait for it: asks the
+ * scheduler for a short slice, so that after waking it does not stand behind
+ * whoever computes (Linux 6.12 and later; needs no privilege). */
+void io_thread_hurry(void);
+
 /* A mutex, for the few places outside io that guard a pointer. */
 struct io_mutex;
 struct io_mutex *io_mutex_new(void);

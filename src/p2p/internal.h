@@ -25,6 +25,7 @@
 #define PROBE_MS 2000            /* for a session that a second one puts in doubt */
 #define DRAIN_MS 1000            /* for the goodbye on a connection that was replaced */
 #define STATUS_INTERVAL_MS 50    /* between two to all */
+#define STATUS_DELAY_MS 5        /* votes of the next block, and whoever waits for this one, come first */
 #define GOSSIP_INTERVAL_MS 2     /* between two batches to all, unless they are full */
 #define GOSSIP_BATCH_SIZE (64 * KIB)
 #define KNOWN_MAX_MS 60000       /* until known transactions are half forgotten */

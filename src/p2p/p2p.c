@@ -281,9 +281,12 @@ static void status_tick(struct p2p *p)
 static void set_tip(struct p2p *p, const struct wire_status *tip, const struct addr *peer)
 {
 	struct wire_message m = { .kind = WIRE_STATUS, .status = *tip };
+	bool is_new = tip->height != p->tip.height || !hash_equal(&tip->block_hash, &p->tip.block_hash);
 
-	p->owes_status |= tip->height != p->tip.height ||
-			  !hash_equal(&tip->block_hash, &p->tip.block_hash);
+	if (is_new && !p->owes_status) {
+		p->owes_status = true;
+		p->status_ms = MAX(p->status_ms, p->now_ms + STATUS_DELAY_MS);
+	}
 	p->tip = *tip;
 	if (!addr_is_zero(peer))
 		send_wide(p, peer, false, &m);
