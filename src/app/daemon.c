@@ -26,6 +26,7 @@ struct call {
 	struct node_batch *batch;    /* else the rest */
 	struct http_request *http;
 	struct rpc_request *rpc; /* NULL until a worker has begun it */
+	uint64_t arrived_us;
 };
 
 enum event_kind {
@@ -204,6 +205,7 @@ static void on_request(void *ctx, struct http_request *http)
 	case HTTP_METHOD_POST:
 		call = xcalloc(1, sizeof(*call));
 		call->http = http;
+		call->arrived_us = io_monotonic_us();
 		must_push(d->calls, call);
 		return;
 	case HTTP_METHOD_GET:
@@ -339,6 +341,7 @@ static void writer_main(void *ctx)
 	int code = OK;
 	size_t count;
 
+	io_thread_hurry();
 	while ((count = io_queue_pop(d->jobs, (void **)jobs, ARRAY_COUNT(jobs), UINT64_MAX)) > 0) {
 		for (size_t done = 0, group; code == OK && done < count; done += group) {
 			group = node_jobs_group(jobs + done, count - done);
@@ -405,6 +408,7 @@ static void on_event(struct daemon *d, struct event *e)
 {
 	switch (e->kind) {
 	case EVENT_CALL:
+		node_note_arrival(d->node, e->call->arrived_us);
 		rpc_continue(e->call->rpc, node_rpc_backend(d->node));
 		must_push(d->calls, e->call);
 		break;
@@ -447,6 +451,7 @@ static void node_main(void *ctx)
 	struct daemon *d = ctx;
 	struct event *events[EVENT_BATCH_MAX];
 
+	io_thread_hurry();
 	while (!atomic_load(&d->is_ending) || !node_wind_down(d->node)) {
 		size_t count = io_queue_pop(d->events, (void **)events, ARRAY_COUNT(events), wait_us(d));
 

@@ -38,13 +38,15 @@ enum node_step {
 
 /* Upper bounds of the histogram of latencies. */
 #define NODE_LATENCY_BOUNDS_US \
-	500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000, 6000, 8000, 10000, 15000, 20000, 30000, 50000, 100000, \
-	200000, 500000, 1000000, 2000000, 5000000, 10000000
-#define NODE_LATENCY_BOUND_COUNT 23
+	500, 750, 1000, 1250, 1500, 1750, 2000, 2250, 2500, 2750, 3000, 3250, 3500, 3750, 4000, 4500, 5000, 5500, 6000, \
+	7000, 8000, 9000, 10000, 12000, 15000, 20000, 30000, 50000, 100000, 200000, 500000, 1000000, 2000000, 5000000, \
+	10000000
+#define NODE_LATENCY_BOUND_COUNT 35
 
 struct node_timing {
 	uint64_t at_us[NODE_STEP_COUNT]; /* of the height above the tip; 0: not yet */
-	struct map waiting;              /* own clients' transactions: hash → when it was taken */
+	uint64_t arrived_us;             /* the request that is being answered */
+	struct map waiting;              /* own clients' transactions: hash → arrival */
 	uint64_t latency_counts[NODE_LATENCY_BOUND_COUNT + 1], latency_sum_us;
 };
 
@@ -277,6 +279,7 @@ struct node {
 	 * comes late does not find them again; two generations. */
 	struct map recent[2];
 	struct map in_flight;        /* hashes of gossip that workers have */
+	bool has_recovered;          /* this turn, on this thread */
 	struct buf gossip;           /* raw transactions of this turn */
 	size_t *gossip_sizes;
 	size_t gossip_count, gossip_capacity;

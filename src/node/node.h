@@ -111,6 +111,10 @@ void node_on_turn_end(struct node *n);
  * the trie is part of it. Call again after each job. */
 bool node_wind_down(struct node *n);
 
+/* When the request came in whose questions follow, by the clock of steady_us(): for
+ * measuring how long its transactions take. */
+void node_note_arrival(struct node *n, uint64_t at_us);
+
 /* The node's half of the RPC tables. */
 struct rpc_node_backend node_rpc_backend(struct node *n);
 

@@ -35,6 +35,11 @@ void node_timing_clear(struct node_timing *t)
 	map_clear(&t->waiting);
 }
 
+void node_note_arrival(struct node *n, uint64_t at_us)
+{
+	n->timing.arrived_us = at_us;
+}
+
 void node_timing_taken(struct node *n, const struct hash *tx, bool is_own)
 {
 	struct node_timing *t = &n->timing;
@@ -42,8 +47,8 @@ void node_timing_taken(struct node *n, const struct hash *tx, bool is_own)
 
 	if (t->at_us[NODE_STEP_TAKEN] == 0)
 		t->at_us[NODE_STEP_TAKEN] = at_us;
-	if (is_own && at_us && t->waiting.count < WAITING_MAX)
-		*(uint64_t *)map_put(&t->waiting, tx, NULL) = at_us;
+	if (is_own && t->arrived_us && t->waiting.count < WAITING_MAX)
+		*(uint64_t *)map_put(&t->waiting, tx, NULL) = t->arrived_us;
 }
 
 void node_timing_step(struct node *n, enum node_step step)
@@ -88,11 +93,11 @@ static void count_latencies(struct node *n, const struct node_job *job)
 
 	for (size_t i = 0; t->waiting.count && i < job->result.block.tx_count; i++) {
 		const struct hash *hash = &job->result.block.txs[i]->hash;
-		const uint64_t *taken_us = map_get(&t->waiting, hash);
+		const uint64_t *arrived_us = map_get(&t->waiting, hash);
 
-		if (!taken_us)
+		if (!arrived_us)
 			continue;
-		count_latency(t, visible_us - *taken_us);
+		count_latency(t, visible_us - *arrived_us);
 		map_delete(&t->waiting, hash);
 	}
 	if (t->waiting.count == WAITING_MAX)
@@ -124,8 +129,8 @@ void node_timing_metrics(const struct node_timing *t, struct buf *out)
 {
 	uint64_t count = 0;
 
-	buf_printf(out, "# HELP weftd_commit_latency_seconds From taking a client's transaction to its block's being "
-		   "synced and shown here.\n# TYPE weftd_commit_latency_seconds histogram\n");
+	buf_printf(out, "# HELP weftd_commit_latency_seconds From a client's sending a transaction to its block's "
+		   "being synced and shown here.\n# TYPE weftd_commit_latency_seconds histogram\n");
 	for (size_t i = 0; i < ARRAY_COUNT(bounds_us); i++) {
 		count += t->latency_counts[i];
 		buf_printf(out, "weftd_commit_latency_seconds_bucket{le=\"%llu.%06llu\"} %llu\n",
