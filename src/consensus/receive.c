@@ -182,10 +182,11 @@ static void keep_and_act(struct consensus *c, const struct known_epoch *e, const
 
 /* What can change nothing is not verified, but kept to be held against another. */
 static void put_aside(struct consensus *c, const struct known_epoch *e, struct round *r,
-		      const struct message *m, struct step *s)
+		      const struct message *m, bool is_verified, struct step *s)
 {
 	struct statement what = statement_of(m);
 
+	what.is_verified = is_verified;
 	keep_statement(c, r, message_validator(m), m->kind, &what);
 	note_alive(c, e, m, s);
 }
@@ -232,7 +233,7 @@ static void receive_in_reach(struct consensus *c, const struct known_epoch *e, c
 		is_verified = known->is_verified && signature_equal(&known->signature, &what.signature);
 	}
 	if (why != NO_REFUSAL)
-		put_aside(c, e, r, m, s);
+		put_aside(c, e, r, m, is_verified, s);
 	else
 		why = find_offence(c, e, m, is_verified, s);
 	if (why != NO_REFUSAL) {
@@ -257,7 +258,7 @@ static void receive_below(struct consensus *c, struct known_epoch *e, const stru
 	if (is_contradiction(c, e, m, known, &is_verified, s))
 		return;
 	if (r)
-		put_aside(c, e, r, m, s);
+		put_aside(c, e, r, m, is_verified, s);
 	refuse(c, CONSENSUS_REFUSAL_HEIGHT_PAST, s);
 }
 
