@@ -178,7 +178,7 @@ static struct inode *pick_resting(struct disk *d, size_t *sector)
 	return NULL;
 }
 
-/* What happened to the platter since anybody looked. */
+/* What happened to the platter since anybody looked; to one file at a time. */
 static void age(struct disk *d)
 {
 	struct inode *f, *to;
@@ -188,8 +188,7 @@ static void age(struct disk *d)
 		f = pick_resting(d, &sector);
 		if (f)
 			file_rot(f, sector);
-	}
-	if (disk_fires(d, DISK_MISDIRECTED_WRITE)) {
+	} else if (disk_fires(d, DISK_MISDIRECTED_WRITE)) {
 		f = pick_resting(d, &sector);
 		to = pick_resting(d, &at);
 		if (f)

@@ -26,8 +26,8 @@
  * what was synced: then the store must hold it all the same, or refuse to open, and never
  * serve something else; disk_damage() says whether there is any. A misread may make one
  * opening fail: disk_misreads() counts them, and the next try must work. Damage is to what
- * had been at rest: it spares what was synced right before a write that the same crash took
- * back, which is two faults at once (wal.h).
+ * had been at rest, and to one file at a time: it spares what was synced right before a write
+ * that the same crash took back, which is two faults at once (wal.h).
  *
  * Everything follows from the seed and the calls. One thread.
  */

@@ -305,14 +305,15 @@ void file_rot(struct inode *f, size_t i)
 	disk_note_damage(f->disk, DISK_ROT, f->path, i * SECTOR_SIZE, size);
 }
 
-/* A sector of `from` lies over another's place, and its own was never written. */
+/* A sector of `from` lies over another's place. In the same file its own was never written; in
+ * another one it was, later. */
 void file_misdirect(struct inode *from, size_t sector, struct inode *to, size_t at)
 {
 	uint8_t *p = from->platter.data + sector * SECTOR_SIZE;
 	size_t size = sector_size(from, sector), there = sector_size(to, at);
 
 	memcpy(to->platter.data + at * SECTOR_SIZE, p, MIN(size, there));
-	if (from != to || sector != at)
+	if (from == to && sector != at)
 		memset(p, 0, size);
 	disk_note_damage(from->disk, DISK_MISDIRECTED_WRITE, to->path, at * SECTOR_SIZE,
 			 MIN(size, there));

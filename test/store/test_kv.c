@@ -1,10 +1,12 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "base/check.h"
 #include "base/rand.h"
 #include "store/kv.h"
+#include "store/kv_memory.h"
 #include "store/scratch.h"
 
 #define KEY_COUNT 300
@@ -336,4 +338,158 @@ Test(kv, refuse_get_from_damaged_table)
 	buf_clear(&value);
 	buf_clear(&content);
 	scratch_remove(dir);
+}
+
+/* --- a store in memory that somebody keeps --- */
+
+#define KEEP_KEYS 24
+#define KEEP_WRITES 40
+
+struct keeper {
+	bool refuses, closed;
+	size_t get_count, sync_count;
+};
+
+static int keeper_get(void *ctx, struct bytes key, uint64_t seq, struct err *err)
+{
+	struct keeper *k = ctx;
+
+	k->get_count++;
+	return k->refuses ? ERR_SET(err, STORE_E_CORRUPT, "rotten") : OK;
+}
+
+static int keeper_write(void *ctx, struct err *err)
+{
+	struct keeper *k = ctx;
+
+	return k->refuses ? ERR_SET(err, STORE_E_WRITE, "full") : OK;
+}
+
+static int keeper_sync(void *ctx, struct err *err)
+{
+	struct keeper *k = ctx;
+
+	k->sync_count++;
+	return OK;
+}
+
+static void keeper_close(void *ctx)
+{
+	struct keeper *k = ctx;
+
+	k->closed = true;
+}
+
+static const struct kv_memory_hooks keeper_hooks = { keeper_get, keeper_write, keeper_sync,
+						     keeper_close };
+
+/* All keys and values, one after the other. */
+static void dump(struct buf *out, struct kv *kv)
+{
+	struct kv_iter *i = kv_iter_new(kv, NULL, bytes_of_str("a"));
+	struct bytes key, value;
+
+	buf_reset(out);
+	while (kv_iter_next(i, &key, &value)) {
+		buf_append_bytes(out, key);
+		buf_append_byte(out, '=');
+		buf_append_bytes(out, value);
+		buf_append_byte(out, ';');
+	}
+	cr_assert_eq(kv_iter_error(i, NULL), OK);
+	kv_iter_free(i);
+}
+
+/* A batch of puts, deletes, and some keys twice. */
+static void write_some(struct kv *kv, struct rng *rng)
+{
+	struct kv_batch *b = kv_batch_new(kv);
+
+	for (size_t n = 1 + rng_below(rng, 8); n > 0; n--) {
+		char key[8], value[32];
+
+		snprintf(key, sizeof(key), "k%02u", (unsigned)rng_below(rng, KEEP_KEYS));
+		snprintf(value, sizeof(value), "%llx", (unsigned long long)rng_next(rng));
+		if (rng_below(rng, 3))
+			kv_batch_put(b, bytes_of_str(key), bytes_of_str(value));
+		else
+			kv_batch_delete(b, bytes_of_str(key));
+	}
+	cr_assert_eq(kv_write(kv, b, false, NULL), OK);
+	kv_batch_free(b);
+}
+
+Test(kv_memory, roll_back_to_every_write)
+{
+	struct buf after[KEEP_WRITES + 1] = { 0 }, now = { 0 };
+	struct keeper k = { 0 };
+	struct kv *kv = kv_memory_new(&keeper_hooks, &k);
+	struct rng rng;
+
+	rng_init(&rng, 1);
+	for (size_t round = 0; round < 400; round++) {
+		size_t mark = (size_t)rng_below(&rng, 6), to;
+		uint64_t first;
+
+		/* Some writes for good, and more that are taken back in one or two steps. */
+		for (size_t n = 0; n < mark; n++)
+			write_some(kv, &rng);
+		kv_memory_mark(kv);
+		first = kv_memory_seq(kv);
+		cr_assert_eq(kv_memory_marked(kv), first);
+		dump(&after[0], kv);
+		for (size_t n = 1; n <= KEEP_WRITES; n++) {
+			struct kv_snapshot *s = rng_below(&rng, 4) ? NULL : kv_snapshot_new(kv);
+
+			write_some(kv, &rng);
+			dump(&after[n], kv);
+			kv_snapshot_free(kv, s);
+		}
+		to = KEEP_WRITES;
+		for (size_t steps = 0; steps < 2; steps++) {
+			to = (size_t)rng_below(&rng, to + 1);
+			kv_memory_roll_back(kv, first + to);
+			dump(&now, kv);
+			cr_assert(bytes_equal(buf_bytes(&now), buf_bytes(&after[to])),
+				  "round %zu, write %zu", round, to);
+			cr_assert_eq(kv_memory_seq(kv), first + to);
+		}
+	}
+	kv_close(kv);
+	cr_assert(k.closed);
+	kv_memory_free(kv);
+	for (size_t n = 0; n <= KEEP_WRITES; n++)
+		buf_clear(&after[n]);
+	buf_clear(&now);
+}
+
+Test(kv_memory, ask_keeper)
+{
+	struct keeper k = { 0 };
+	struct kv *kv = kv_memory_new(&keeper_hooks, &k);
+	struct kv_batch *b = kv_batch_new(kv);
+	struct bytes key = bytes_of_str("key"), found, value;
+	struct buf out = { 0 };
+	struct kv_iter *i;
+	struct err err;
+
+	kv_batch_put(b, key, bytes_of_str("value"));
+	cr_assert_eq(kv_write(kv, b, true, NULL), OK);
+	cr_assert_eq(k.sync_count, 1);
+	cr_assert_eq(kv_get(kv, NULL, key, &out, NULL), OK);
+	cr_assert_eq(k.get_count, 1);
+	k.refuses = true;
+	cr_assert_eq(kv_write(kv, b, false, &err), STORE_E_WRITE);
+	cr_assert_eq(kv_get(kv, NULL, key, &out, &err), STORE_E_CORRUPT);
+	cr_assert_eq(kv_get(kv, NULL, bytes_of_str("no"), &out, &err), STORE_E_NOT_FOUND);
+	i = kv_iter_new(kv, NULL, bytes_of_str("a"));
+	cr_assert(!kv_iter_next(i, &found, &value));
+	cr_assert_eq(kv_iter_error(i, &err), STORE_E_CORRUPT);
+	cr_assert_str_eq(err.message, "rotten");
+	kv_iter_free(i);
+	cr_assert_eq(kv_memory_seq(kv), 1);
+	kv_batch_free(b);
+	kv_close(kv);
+	kv_memory_free(kv);
+	buf_clear(&out);
 }
