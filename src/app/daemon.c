@@ -58,8 +58,8 @@ struct daemon {
 	struct http_server *http;
 	struct net *net;             /* NULL: no peers */
 
-	struct io_queue *calls, *events, *jobs;
-	struct io_workers *workers;
+	struct io_queue *calls, *urgent, *events, *jobs;
+	struct io_workers *workers, *urgent_worker;
 	struct io_thread *node_thread, *writer_thread;
 
 	struct node_reader reader;
@@ -129,7 +129,8 @@ static void recover(void *ctx, struct node_batch *batch)
 	struct call *call = xcalloc(1, sizeof(*call));
 
 	call->batch = batch;
-	must_push(d->calls, call);
+	/* Behind a thousand requests a proposal would time out. */
+	must_push(node_batch_is_urgent(batch) ? d->urgent : d->calls, call);
 }
 
 static void peer_write(void *ctx, uint64_t handle, struct bytes bytes)
@@ -503,6 +504,7 @@ static void make(struct daemon *d, const struct daemon_options *o)
 	d->jobs = io_queue_new(JOB_QUEUE_MAX);
 	d->events = io_queue_new(event_queue_max(o));
 	d->calls = io_queue_new(CALL_QUEUE_MAX);
+	d->urgent = io_queue_new(NODE_BATCH_MAX);
 	d->rpc = rpc_new(&o->info, o->node.ecc, node_reader_backend(&d->reader), o->rpc_limits);
 }
 
@@ -539,6 +541,8 @@ static void drain(struct daemon *d)
 
 	while (io_queue_pop(d->calls, &item, 1, 0) == 1)
 		drop_call(d, item);
+	while (io_queue_pop(d->urgent, &item, 1, 0) == 1)
+		drop_call(d, item);
 	while (io_queue_pop(d->events, &item, 1, 0) == 1)
 		drop_event(d, item);
 }
@@ -553,6 +557,7 @@ static void end(struct daemon *d)
 	io_queue_free(d->jobs);
 	io_queue_free(d->events);
 	io_queue_free(d->calls);
+	io_queue_free(d->urgent);
 	io_mutex_free(d->head_mutex);
 }
 
@@ -567,6 +572,7 @@ static void wind_down(struct daemon *d)
 	io_queue_close(d->jobs);
 	io_thread_join(d->writer_thread);
 	io_workers_stop(d->workers);
+	io_workers_stop(d->urgent_worker);
 }
 
 /* The ports first: that one is taken should be known before anything is begun. */
@@ -628,6 +634,7 @@ int daemon_run(const struct daemon_options *options, struct store *store,
 	}
 	d.writer_thread = io_thread_start("weft-writer", writer_main, &d);
 	d.workers = io_workers_start(d.calls, options->worker_count, "weft-rpc", on_call, &d);
+	d.urgent_worker = io_workers_start(d.urgent, 1, "weft-senders", on_call, &d);
 	d.node_thread = io_thread_start("weft-node", node_main, &d);
 	if (ready)
 		ready(ctx, http_server_port(d.http));

@@ -51,6 +51,11 @@ void node_batch_run(struct node_batch *b)
 	UNREACHABLE();
 }
 
+bool node_batch_is_urgent(const struct node_batch *b)
+{
+	return b->kind == NODE_BATCH_BLOCK;
+}
+
 void node_batch_free(struct node_batch *b)
 {
 	for (size_t i = 0; i < b->count; i++)
@@ -174,6 +179,35 @@ void node_pending_clear(struct node *n)
 
 static void on_senders_known(struct node *n, bool are_valid);
 
+static void remember_sender(struct node *n, const struct tx *t)
+{
+	struct addr *sender;
+
+	if (n->senders[0].count >= NODE_RECENT_MAX) {
+		struct map older = n->senders[1];
+
+		n->senders[1] = n->senders[0];
+		n->senders[0] = older;
+		map_reset(&n->senders[0]);
+	}
+	sender = map_put(&n->senders[0], &t->hash, NULL);
+	*sender = t->sender;
+}
+
+/* The transaction is the block's own: nobody else has it. */
+static bool recall_sender(struct node *n, struct tx *t)
+{
+	const struct addr *sender = map_get(&n->senders[0], &t->hash);
+
+	if (!sender)
+		sender = map_get(&n->senders[1], &t->hash);
+	if (!sender)
+		return false;
+	t->sender = *sender;
+	t->has_sender = true;
+	return true;
+}
+
 static void remember(struct node *n, const struct hash *hash)
 {
 	if (n->recent[0].count >= NODE_RECENT_MAX) {
@@ -216,6 +250,8 @@ static void find_senders(struct node *n)
 			b->txs[i] = known;
 			continue;
 		}
+		if (recall_sender(n, b->txs[i]))
+			continue;
 		if (map_get(&n->in_flight, &b->txs[i]->hash)) {
 			n->pending.is_waiting = true;
 			continue;
@@ -359,11 +395,12 @@ void node_on_not_fetched(struct node *n)
 
 void node_on_fetched(struct node *n, const struct wire_blocks *blocks, const struct addr *peer)
 {
-	(void)peer;
 	n->is_fetching = false;
 	for (size_t i = 0; i < blocks->count && n->fetched_count < NODE_FETCH_COUNT; i++) {
 		size_t at = (n->fetched_first + n->fetched_count++) % NODE_FETCH_COUNT;
 
+		n->fetched[at].height = blocks->from_height + i;
+		n->fetched[at].peer = *peer;
 		buf_append_bytes(&n->fetched[at].sealed, blocks->items[i].sealed);
 		buf_append_bytes(&n->fetched[at].certificate, blocks->items[i].certificate);
 	}
@@ -389,9 +426,13 @@ static int check_fetched(struct node *n, const struct node_fetched *f, const str
 	return code;
 }
 
+/* Whoever sent it knew: it had what it takes to check it. */
 static void refuse_fetched(struct node *n, const struct err *err)
 {
+	const struct addr peer = first_fetched(n)->peer;
+
 	n->metrics.invalid_total++;
+	node_peers_offence(n, &peer, P2P_OFFENCE_BLOCK);
 	LOG_WARN(n->config.log, "node", "invalid_fetched", "msg=\"%s\"", err->message);
 	while (n->fetched_count > 0)
 		drop_first_fetched(n);
@@ -416,6 +457,9 @@ void node_fetch_continue(struct node *n)
 	}
 	f = first_fetched(n);
 	code = block_decode_sealed(&block, buf_bytes(&f->sealed), &err);
+	if (code == OK && block.header.height != f->height)
+		code = ERR_SET(&err, EXEC_E_BLOCK, "block %llu came in the place of %llu",
+			       (unsigned long long)block.header.height, (unsigned long long)f->height);
 	if (code == OK && block.header.height <= n->tip.header.height) {
 		block_clear(&block); /* agreed on here meanwhile */
 		drop_first_fetched(n);
@@ -504,17 +548,26 @@ static void on_senders_known(struct node *n, bool are_valid)
 
 static void take_gossip(struct node *n, struct node_batch *b)
 {
+	size_t refused = 0;
+
 	n->metrics.recovered_total += b->count;
+	node_gossip_end(n, b);
 	for (size_t i = 0; i < b->count; i++) {
 		map_delete(&n->in_flight, &b->hashes[i]);
-		if (!b->txs[i] || n->is_stopped || node_submit(n, b->txs[i], NULL) != OK)
+		if (!b->txs[i] || n->is_stopped)
 			continue;
-		node_timing_taken(n, &b->hashes[i], false);
-		node_gossip(n, b->txs[i]);
+		if (node_submit(n, b->txs[i], NULL) == OK) {
+			node_timing_taken(n, &b->hashes[i], false);
+			node_gossip(n, b->txs[i]);
+		} else {
+			remember_sender(n, b->txs[i]);
+			refused++;
+		}
 	}
 	if (n->is_stopped)
 		return;
-	if (!b->is_valid)
+	/* An honest node passes on what its own pool has taken. */
+	if (!b->is_valid || (b->is_stranger && refused > NODE_GOSSIP_REFUSED_MAX))
 		node_peers_offence(n, &b->peer, P2P_OFFENCE_TRANSACTION);
 	if (n->pending.is_waiting)
 		find_senders(n);
@@ -523,6 +576,10 @@ static void take_gossip(struct node *n, struct node_batch *b)
 
 static void take_block_senders(struct node *n, const struct node_batch *b)
 {
+	/* Also of a proposal that was given up since: the next may have the same. */
+	for (size_t i = 0; i < b->count; i++)
+		if (b->txs[i]->has_sender)
+			remember_sender(n, b->txs[i]);
 	if (n->is_stopped || n->pending.kind == NODE_PENDING_NONE || n->pending.ticket != b->ticket)
 		return;
 	if (b->is_valid)

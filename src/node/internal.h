@@ -93,6 +93,7 @@ struct node_batch {
 	const struct chain_params *params;
 	const struct ecc *ecc;
 	struct addr peer;            /* GOSSIP: who sent it */
+	bool is_stranger;            /* GOSSIP */
 	uint64_t ticket;             /* BLOCK: which pending block it is for */
 	struct buf raw;              /* GOSSIP: the envelopes, one behind the other */
 	size_t *sizes;               /* GOSSIP: of each */
@@ -128,6 +129,8 @@ struct node_executed {
 
 /* Fetched blocks that wait for their turn. */
 struct node_fetched {
+	uint64_t height;             /* that it was asked for */
+	struct addr peer;            /* who sent it */
 	struct buf sealed, certificate;
 };
 
@@ -179,6 +182,19 @@ struct node_evidence {
 
 #define NODE_RECENT_MAX 16384
 
+/* Gossiped transactions that workers may have of one peer, of one stranger, of all strangers:
+ * each costs them about 45 µs, and nobody has paid for it yet. */
+#define NODE_GOSSIP_OF_ONE_MAX 16384
+#define NODE_GOSSIP_OF_STRANGER_MAX 512
+#define NODE_GOSSIP_OF_STRANGERS_MAX 2048
+/* Of a stranger's batch, refused for what the state is: more cost it points. */
+#define NODE_GOSSIP_REFUSED_MAX 32
+
+struct node_gossiper {
+	struct addr address;
+	size_t count;                /* transactions with the workers */
+};
+
 #define NODE_COMMAND_MAX 512
 struct node_command {
 	struct p2p_event event;
@@ -211,7 +227,7 @@ struct node_follow {
 struct node_metrics {
 	uint64_t recovered_total, executed_total, invalid_total, fetched_total;
 	uint64_t evidence_total, evidence_needless_total, evidence_refused_total;
-	uint64_t checkpoints_total;
+	uint64_t checkpoints_total, gossip_dropped_total, commands_dropped_total;
 	uint64_t view_changes_total, messages_total, malformed_total;
 	uint64_t blocks_total, txs_total, gas_total;
 	uint64_t submitted_total, rejected_total;
@@ -278,8 +294,13 @@ struct node {
 	/* Transactions whose senders a block's arrival made us find, so that gossip that
 	 * comes late does not find them again; two generations. */
 	struct map recent[2];
+	/* Senders that were found and are in no pool: of gossip that was refused, of blocks. A block
+	 * that brings one of them needs no second look at its signature. Two generations. */
+	struct map senders[2];
 	struct map in_flight;        /* hashes of gossip that workers have */
 	bool has_recovered;          /* this turn, on this thread */
+	struct node_gossiper gossipers[LIMIT_P2P_SESSION_COUNT]; /* whose; without gaps */
+	size_t gossiper_count, stranger_gossip_count;
 	struct buf gossip;           /* raw transactions of this turn */
 	size_t *gossip_sizes;
 	size_t gossip_count, gossip_capacity;
@@ -319,6 +340,10 @@ void node_remember_executed(struct node *n, const struct hash *hash, struct byte
 void node_forget_executed(struct node *n);
 void node_pending_clear(struct node *n);
 void node_batch_free(struct node_batch *batch);
+
+/* peers.c: what of a peer's gossip workers have; false if that would be too much. */
+bool node_gossip_begin(struct node *n, const struct addr *peer, bool is_stranger, size_t count);
+void node_gossip_end(struct node *n, const struct node_batch *batch);
 
 /* blocks.c: this transaction's sender has been found lately, or is in the pool. */
 bool node_knows(struct node *n, const struct hash *hash);
@@ -360,6 +385,7 @@ void node_peers_tip(struct node *n, const struct addr *peer);
 /* p2p learns who the validators are: at once, or when its step is over. */
 void node_peers_validators(struct node *n);
 void node_gossip(struct node *n, const struct tx *t);
+void node_take_transactions(struct node *n, const struct wire_transactions *m, const struct addr *peer);
 
 /* answers.c: into the pool, from RPC or from a peer. */
 int node_submit(struct node *n, struct tx *t, struct err *err);

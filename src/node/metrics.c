@@ -112,6 +112,10 @@ void node_metrics(const struct node *n, struct buf *out)
 	put(out, "txpool_evicted_total", "counter", "Transactions that had to make room.", pool.evicted_total);
 	put(out, "txpool_recovered_total", "counter",
 	    "Senders recovered from signatures, of clients, gossip and blocks.", m->recovered_total);
+	put(out, "txpool_gossip_dropped_total", "counter", "Gossiped transactions that came too many at a time.",
+	    m->gossip_dropped_total);
+	put(out, "p2p_commands_dropped_total", "counter", "Things for peers that there was no place for.",
+	    m->commands_dropped_total);
 	put(out, "chain_executed_total", "counter", "Others' blocks executed.", m->executed_total);
 	put(out, "chain_invalid_total", "counter", "Others' blocks refused.", m->invalid_total);
 	put(out, "chain_fetched_total", "counter", "Blocks fetched with their certificates.", m->fetched_total);

@@ -185,6 +185,8 @@ int node_new(struct node **out, const struct node_config *config, struct store *
 	n->flush_taken_height = tip.flushed_height;
 	map_init(&n->recent[0], sizeof(struct hash), 0, config->seed);
 	map_init(&n->recent[1], sizeof(struct hash), 0, config->seed);
+	map_init(&n->senders[0], sizeof(struct hash), sizeof(struct addr), config->seed);
+	map_init(&n->senders[1], sizeof(struct hash), sizeof(struct addr), config->seed);
 	map_init(&n->in_flight, sizeof(struct hash), 0, config->seed);
 	node_timing_init(&n->timing, config->seed);
 	n->pool = txpool_new(config->pool, config->seed);
@@ -237,6 +239,8 @@ void node_free(struct node *n)
 	node_evidence_clear(n);
 	map_clear(&n->in_flight);
 	node_timing_clear(&n->timing);
+	map_clear(&n->senders[0]);
+	map_clear(&n->senders[1]);
 	map_clear(&n->recent[0]);
 	map_clear(&n->recent[1]);
 	consensus_free(n->consensus);

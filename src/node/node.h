@@ -152,6 +152,9 @@ int node_job_finish(struct node_job *job, struct err *err);
  * others' blocks. */
 void node_batch_run(struct node_batch *batch);
 
+/* A proposal waits for it: to be run before others, and not behind them. */
+bool node_batch_is_urgent(const struct node_batch *batch);
+
 /* --- heads, any thread --- */
 
 /* An immutable view of the newest written block. Counted, atomically. */

@@ -16,7 +16,15 @@ static void run_commands(struct node *n);
 
 /* --- what the node has for peers --- */
 
-/* `data` is copied. Dropped, and said, if far too much waits: everything that is
+/* What others are waiting for. What peers make us do (answers, offences, evidence) never
+ * takes the last places, however much of it comes in one piece. */
+static bool is_own_word(enum p2p_event_kind kind)
+{
+	return kind == P2P_EVENT_SEND_CONSENSUS || kind == P2P_EVENT_SEND_CHECKPOINT || kind == P2P_EVENT_SET_TIP ||
+	       kind == P2P_EVENT_REQUEST_BLOCKS;
+}
+
+/* `data` is copied. Dropped, and counted, if far too much waits: everything that is
  * sent here is sent again, or asked for again, when it is missed. */
 static void command(struct node *n, struct p2p_event event, struct bytes data)
 {
@@ -24,8 +32,8 @@ static void command(struct node *n, struct p2p_event event, struct bytes data)
 
 	if (!n->p2p)
 		return;
-	if (n->command_count == NODE_COMMAND_MAX) {
-		LOG_WARN(n->config.log, "p2p", "busy", "kind=%d", (int)event.kind);
+	if (n->command_count >= (is_own_word(event.kind) ? NODE_COMMAND_MAX : NODE_COMMAND_MAX / 2)) {
+		n->metrics.commands_dropped_total++;
 		return;
 	}
 	c = &n->commands[n->command_count++];
@@ -178,18 +186,63 @@ void node_on_turn_end(struct node *n)
 
 /* --- what peers deliver --- */
 
-static void on_transactions(struct node *n, const struct wire_transactions *m, const struct addr *peer)
+static struct node_gossiper *find_gossiper(struct node *n, const struct addr *peer)
+{
+	for (size_t i = 0; i < n->gossiper_count; i++)
+		if (addr_equal(&n->gossipers[i].address, peer))
+			return &n->gossipers[i];
+	return NULL;
+}
+
+bool node_gossip_begin(struct node *n, const struct addr *peer, bool is_stranger, size_t count)
+{
+	struct node_gossiper *g = find_gossiper(n, peer);
+	size_t of_one = is_stranger ? NODE_GOSSIP_OF_STRANGER_MAX : NODE_GOSSIP_OF_ONE_MAX;
+
+	/* One message is taken whole, from whoever has none with the workers. */
+	if (g && g->count + count > of_one)
+		return false;
+	if (is_stranger && n->stranger_gossip_count > 0 &&
+	    n->stranger_gossip_count + count > NODE_GOSSIP_OF_STRANGERS_MAX)
+		return false;
+	if (!g) {
+		if (n->gossiper_count == ARRAY_COUNT(n->gossipers))
+			return false;
+		g = &n->gossipers[n->gossiper_count++];
+		*g = (struct node_gossiper){ .address = *peer };
+	}
+	g->count += count;
+	n->stranger_gossip_count += is_stranger ? count : 0;
+	return true;
+}
+
+void node_gossip_end(struct node *n, const struct node_batch *batch)
+{
+	struct node_gossiper *g = find_gossiper(n, &batch->peer);
+
+	CHECK(g && g->count >= batch->count);
+	g->count -= batch->count;
+	if (g->count == 0)
+		*g = n->gossipers[--n->gossiper_count];
+	if (batch->is_stranger)
+		n->stranger_gossip_count -= batch->count;
+}
+
+void node_take_transactions(struct node *n, const struct wire_transactions *m, const struct addr *peer)
 {
 	struct node_batch *batch;
 
 	/* One place stays free for a block's. */
-	if (n->is_stalled || n->is_winding_down || n->batch_count + 1 >= NODE_BATCH_MAX)
+	if (n->is_stalled || n->is_winding_down || n->batch_count + 1 >= NODE_BATCH_MAX) {
+		p2p_forget_transactions(n->p2p, m->items, m->count);
 		return;
+	}
 	batch = xcalloc(1, sizeof(*batch));
 	batch->kind = NODE_BATCH_GOSSIP;
 	batch->params = &n->config.genesis->params;
 	batch->ecc = n->config.ecc;
 	batch->peer = *peer;
+	batch->is_stranger = !p2p_is_listed(n->p2p, peer);
 	batch->sizes = xcalloc(m->count, sizeof(batch->sizes[0]));
 	batch->txs = xcalloc(m->count, sizeof(batch->txs[0]));
 	batch->hashes = xcalloc(m->count, sizeof(batch->hashes[0]));
@@ -199,7 +252,6 @@ static void on_transactions(struct node *n, const struct wire_transactions *m, c
 		keccak256(&hash, m->items[i]);
 		if (node_knows(n, &hash) || map_get(&n->in_flight, &hash))
 			continue;
-		map_put(&n->in_flight, &hash, NULL);
 		batch->hashes[batch->count] = hash;
 		batch->sizes[batch->count++] = m->items[i].size;
 		buf_append_bytes(&batch->raw, m->items[i]);
@@ -208,9 +260,17 @@ static void on_transactions(struct node *n, const struct wire_transactions *m, c
 		node_batch_free(batch);
 		return;
 	}
+	if (!node_gossip_begin(n, peer, batch->is_stranger, batch->count)) {
+		n->metrics.gossip_dropped_total += batch->count;
+		p2p_forget_transactions(n->p2p, m->items, m->count);
+		node_batch_free(batch);
+		return;
+	}
+	for (size_t i = 0; i < batch->count; i++)
+		map_put(&n->in_flight, &batch->hashes[i], NULL);
 	n->batch_count++;
 	/* With nothing else to do the way to a worker and back takes as long as the work. */
-	if (n->batch_count == 1 && batch->count <= GOSSIP_HERE_MAX && !n->has_recovered) {
+	if (n->batch_count == 1 && batch->count <= GOSSIP_HERE_MAX && !n->has_recovered && !batch->is_stranger) {
 		n->has_recovered = true;
 		node_batch_run(batch);
 		node_on_batch(n, batch);
@@ -337,7 +397,7 @@ static void on_deliver(struct node *n, const struct p2p_effect *effect)
 
 	switch (m->kind) {
 	case WIRE_TRANSACTIONS:
-		on_transactions(n, &m->transactions, &effect->peer);
+		node_take_transactions(n, &m->transactions, &effect->peer);
 		return;
 	case WIRE_CONSENSUS:
 		on_consensus(n, m->consensus, &effect->peer);
@@ -375,7 +435,9 @@ static void on_up(struct node *n, const struct p2p_effect *effect)
 		 hex_data(text, addr_bytes(&effect->peer)), effect->up.is_outbound,
 		 (unsigned long long)effect->up.tip.height);
 	node_fetch(n, effect->up.tip.height);
-	share_pool(n, &effect->peer);
+	/* A stranger hears what comes from now on: the pool is 4 MiB to write, and coming is cheap. */
+	if (p2p_is_listed(n->p2p, &effect->peer))
+		share_pool(n, &effect->peer);
 	node_evidence_share(n, &effect->peer);
 }
 

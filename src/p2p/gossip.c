@@ -114,6 +114,16 @@ size_t gossip_filter(struct p2p *p, struct session *s, const struct wire_transac
 	return count;
 }
 
+void p2p_forget_transactions(struct p2p *p, const struct bytes items[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t id = siphash13(p->known.seed, items[i]);
+
+		map_delete(&p->known.young, &id);
+		map_delete(&p->known.old, &id);
+	}
+}
+
 /* --- to everyone --- */
 
 /* What one peer lacks of the batch. */

@@ -93,6 +93,15 @@ struct addr p2p_self(const struct p2p *p)
 	return p->self;
 }
 
+bool p2p_is_listed(const struct p2p *p, const struct addr *peer)
+{
+	for (size_t i = slots_next(&p->ready, 0); i < LIMIT_P2P_SESSION_COUNT;
+	     i = slots_next(&p->ready, i + 1))
+		if (addr_equal(&p->sessions[i].address, peer))
+			return p->sessions[i].is_listed;
+	return false;
+}
+
 /* --- effects --- */
 
 struct p2p_effect *emit(struct p2p *p, enum p2p_effect_kind kind, const struct session *s)

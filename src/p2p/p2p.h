@@ -295,6 +295,13 @@ struct p2p_metrics {
 };
 void p2p_get_metrics(const struct p2p *p, struct p2p_metrics *out);
 
+/* What was delivered of these could not be taken: whoever brings them next, brings news.
+ * Between two steps. */
+void p2p_forget_transactions(struct p2p *p, const struct bytes items[], size_t count);
+
+/* True if this peer is connected and no stranger: a validator, allowed, or dialled. */
+bool p2p_is_listed(const struct p2p *p, const struct addr *peer);
+
 /* The address of the node's own key. */
 struct addr p2p_self(const struct p2p *p);
 

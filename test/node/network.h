@@ -26,6 +26,7 @@ struct site {
 	struct addr address;
 	struct store *store;
 	char dir[512];               /* of its store; empty: in memory */
+	size_t pool_count;           /* 0: plenty */
 	struct node *node;
 	struct node_head *head;
 	struct node_reader reader;

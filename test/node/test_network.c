@@ -184,3 +184,27 @@ Test(network, status_names_those_who_are_missing)
 	rpc_consensus_status_clear(&s);
 	network_end(&net);
 }
+
+/* What gossip brought and the pool refused comes back in a block: its sender is known. */
+Test(network, sender_of_refused_gossip_is_remembered)
+{
+	struct network net;
+
+	network_make(&net, 4, 0);
+	run_for(&net, 100);
+	site_close(&net.sites[1]);
+	net.sites[1].pool_count = 16;
+	site_open(&net.sites[1], true);
+	run_for(&net, 5000);
+	for (uint64_t i = 0; i < 200; i++)
+		send(&net, 0, i);
+	run_for(&net, 8000);
+	check_agreement(&net, 2);
+	for (size_t i = 0; i < 4; i++) {
+		cr_assert_eq(nonce_of(&net.sites[i]), 200);
+		cr_assert_eq(net.sites[i].node->metrics.recovered_total, 200, "node %zu: %llu", i,
+			     (unsigned long long)net.sites[i].node->metrics.recovered_total);
+	}
+	cr_assert_gt(net.sites[1].node->metrics.rejected_total, 100);
+	network_end(&net);
+}
