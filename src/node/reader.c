@@ -59,6 +59,8 @@ static int translate(int code)
 	case EXEC_E_SENDER_CODE:
 	case EXEC_E_NO_VM:
 		return RPC_E_REJECTED;
+	case EXEC_E_REVERTED:
+		return RPC_E_REVERTED;
 	}
 	/* A number that is not of those enums' answers to a client: the medium failed. */
 	return RPC_E_INTERNAL;
