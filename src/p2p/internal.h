@@ -25,7 +25,7 @@
 #define PROBE_MS 2000            /* for a session that a second one puts in doubt */
 #define DRAIN_MS 1000            /* for the goodbye on a connection that was replaced */
 #define STATUS_INTERVAL_MS 50    /* between two to all */
-#define STATUS_DELAY_MS 5        /* votes of the next block, and whoever waits for this one, come first */
+#define STATUS_DELAY_MS 5        /* for validators, who mostly have it: the block's own messages come first */
 #define GOSSIP_INTERVAL_MS 2     /* between two batches to all, unless they are full */
 #define GOSSIP_BATCH_SIZE (64 * KIB)
 #define KNOWN_MAX_MS 60000       /* until known transactions are half forgotten */
@@ -136,6 +136,8 @@ struct session {
 	bool has_ping;            /* a pong is awaited */
 	uint64_t ping_nonce, ping_ms, round_trip_ms;
 	uint64_t probe_ms;        /* must be heard by then; UINT64_MAX: none */
+	uint64_t rival, rival_ms; /* another process with the peer's key, and when it first came; 0: never */
+	bool has_twin;            /* it answered a ping sent after that */
 
 	struct buf in;            /* not yet taken, from in_start */
 	size_t in_start;
@@ -190,6 +192,12 @@ struct pending {
 	uint64_t flushed_ms;
 };
 
+/* The own tip, on its way to some of the peers. */
+struct status_wave {
+	bool is_owed;
+	uint64_t at_ms; /* not before */
+};
+
 struct p2p {
 	struct p2p_config config; /* its lists and texts: the copies below */
 	struct addr self;
@@ -213,8 +221,7 @@ struct p2p {
 	size_t input_size;        /* of all `in` */
 
 	struct wire_status tip;
-	bool owes_status;
-	uint64_t status_ms;
+	struct status_wave status[2]; /* of those who follow, and of validators */
 	struct known known;
 	struct pending pending;
 	struct map scores;

@@ -271,19 +271,41 @@ static void answer_blocks(struct p2p *p, const struct p2p_event *event)
 	send_message(p, s, &m);
 }
 
-static void status_tick(struct p2p *p)
+static void send_status(struct p2p *p, bool to_validators)
 {
 	struct wire_message m = { .kind = WIRE_STATUS, .status = p->tip };
+	struct frame *f = frame_new(&m);
 
-	if (!p->owes_status)
-		return;
-	if (p->now_ms < p->status_ms) {
-		wake_by(p, p->status_ms);
-		return;
+	for (size_t i = slots_next(&p->ready, 0); i < LIMIT_P2P_SESSION_COUNT;
+	     i = slots_next(&p->ready, i + 1))
+		if (p->sessions[i].is_validator == to_validators)
+			send_frame(p, &p->sessions[i], f);
+	frame_unref(f);
+}
+
+static void status_tick(struct p2p *p)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct status_wave *wave = &p->status[i];
+
+		if (!wave->is_owed)
+			continue;
+		if (p->now_ms < wave->at_ms) {
+			wake_by(p, wave->at_ms);
+			continue;
+		}
+		wave->is_owed = false;
+		wave->at_ms = p->now_ms + STATUS_INTERVAL_MS;
+		send_status(p, i == 1);
 	}
-	p->owes_status = false;
-	p->status_ms = p->now_ms + STATUS_INTERVAL_MS;
-	send_wide(p, &(struct addr){ 0 }, false, &m);
+}
+
+static void owe_status(struct p2p *p)
+{
+	p->status[0].is_owed = true;
+	if (!p->status[1].is_owed)
+		p->status[1].at_ms = MAX(p->status[1].at_ms, p->now_ms + STATUS_DELAY_MS);
+	p->status[1].is_owed = true;
 }
 
 /* Told to all if it is new; to `peer`, who seems not to know of it, in any case. */
@@ -292,10 +314,8 @@ static void set_tip(struct p2p *p, const struct wire_status *tip, const struct a
 	struct wire_message m = { .kind = WIRE_STATUS, .status = *tip };
 	bool is_new = tip->height != p->tip.height || !hash_equal(&tip->block_hash, &p->tip.block_hash);
 
-	if (is_new && !p->owes_status) {
-		p->owes_status = true;
-		p->status_ms = MAX(p->status_ms, p->now_ms + STATUS_DELAY_MS);
-	}
+	if (is_new)
+		owe_status(p);
 	p->tip = *tip;
 	if (!addr_is_zero(peer))
 		send_wide(p, peer, false, &m);

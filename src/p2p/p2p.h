@@ -31,7 +31,7 @@
  * another process with that key (its hello names another instance), is refused, and
  * the first is asked whether it is still alive: a restarted peer gets in as soon as
  * its old connection is found dead, two nodes with one key don't throw each other
- * out.
+ * out, and the second is told so when it comes again (P2P_REASON_TWIN).
  *
  * Gossip. A batch of transactions goes to everyone who is not known to have it.
  * A sender that reaches all validators itself says so (`is_spread`), and then
@@ -104,7 +104,7 @@ enum p2p_reason {
 	P2P_REASON_IDENTITY = 5,      /* somebody else than was dialled */
 	P2P_REASON_NOT_ALLOWED = 6,   /* on no list */
 	P2P_REASON_SELF = 7,          /* a connection with oneself */
-	P2P_REASON_TWIN = 8,          /* another node uses this node's key */
+	P2P_REASON_TWIN = 8,          /* two nodes use one key */
 	P2P_REASON_DUPLICATE = 9,     /* there is a session with this peer */
 	P2P_REASON_FULL = 10,         /* no slot left */
 	P2P_REASON_SCORE = 11,        /* too many offences */

@@ -164,6 +164,7 @@ static void take_pong(struct p2p *p, struct session *s, uint64_t nonce)
 		return;
 	}
 	s->has_ping = false;
+	s->has_twin |= s->rival_ms && s->ping_ms >= s->rival_ms;
 	s->round_trip_ms = p->now_ms - s->ping_ms;
 }
 

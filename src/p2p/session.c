@@ -310,11 +310,26 @@ static void announce(struct p2p *p, struct session *s)
 	e->up.tip = s->tip;
 }
 
+/* A process whose key another had, and has still, is no restart of it. Known when it
+ * comes back: the first time nobody has asked the other. */
+static bool is_twin(const struct p2p *p, struct session *old, uint64_t instance)
+{
+	if (old->rival_ms && old->rival == instance)
+		return old->has_twin;
+	old->rival = instance;
+	old->rival_ms = p->now_ms;
+	old->has_twin = false;
+	return false;
+}
+
 static void settle_duplicate(struct p2p *p, struct session *s, struct session *old)
 {
 	/* Another process with this key: the peer after a restart, or a twin. If the old
 	 * session is alive it stays, whoever dialled. */
-	if (s->instance != old->instance || s->is_outbound == old->is_outbound) {
+	if (s->instance != old->instance) {
+		session_doom(p, s, is_twin(p, old, s->instance) ? P2P_REASON_TWIN : P2P_REASON_DUPLICATE);
+		probe(p, old);
+	} else if (s->is_outbound == old->is_outbound) {
 		probe(p, old);
 		session_doom(p, s, P2P_REASON_DUPLICATE);
 	} else if (is_better(p, s)) {
