@@ -453,9 +453,27 @@ static void on_trace(struct node *n, const struct p2p_effect *effect)
 {
 	char text[HEX_ADDR_SIZE];
 
-	LOG_WARN(n->config.log, "p2p", p2p_trace_name(effect->trace.what), "peer=%s reason=%s offence=%s msg=\"%s\"",
-		 hex_data(text, addr_bytes(&effect->peer)), p2p_reason_name(effect->trace.reason),
-		 p2p_offence_name(effect->trace.offence), effect->trace.detail ? effect->trace.detail : "");
+	hex_data(text, addr_bytes(&effect->peer));
+	switch (effect->trace.what) {
+	case P2P_TRACE_OFFENCE:
+		LOG_WARN(n->config.log, "p2p", "offence", "peer=%s offence=%s msg=\"%s\"", text,
+			 p2p_offence_name(effect->trace.offence), effect->trace.detail);
+		return;
+	case P2P_TRACE_REPLACED:
+		LOG_INFO(n->config.log, "p2p", "replaced", "peer=%s", text);
+		return;
+	case P2P_TRACE_REFUSED:
+	case P2P_TRACE_GOODBYE:
+		if (effect->trace.reason == P2P_REASON_TWIN)
+			LOG_ERROR(n->config.log, "p2p", p2p_trace_name(effect->trace.what), "peer=%s reason=twin msg=\"two "
+				  "nodes use one key, seen from %s: stop one of them, or give it a key of its own\"", text,
+				  effect->trace.what == P2P_TRACE_REFUSED ? "here" : "there");
+		else
+			LOG_WARN(n->config.log, "p2p", p2p_trace_name(effect->trace.what), "peer=%s reason=%s", text,
+				 p2p_reason_name(effect->trace.reason));
+		return;
+	}
+	UNREACHABLE();
 }
 
 static void on_effect(struct node *n, const struct p2p_effect *effect)

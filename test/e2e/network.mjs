@@ -241,7 +241,7 @@ async function refuseTwin(n, load) {
 		metric(n.nodes[0], `p2p_refused_total{reason="${reason}"}`)))).reduce((a, b) => a + b);
 	const before = await counted();
 	await twin.start();
-	const says = (line) => /reason=(twin|duplicate)|another node (signs|uses)/.test(line);
+	const says = (line) => /event=(goodbye|refused) .*reason=twin|another node signs/.test(line);
 	await until("a validator refuses the twin", async () => await counted() > before, 30000);
 	await until("the twin says why", () => twin.lines.some(says), 30000).catch((error) => {
 		throw new Error(`${error.message}; it says:\n${twin.lines.join("\n")}`);
