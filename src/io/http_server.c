@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "io/clock.h"
+#include "io/listen.h"
 #include "io/queue.h"
 
 #define ACCEPT_COUNT_MAX 64      /* connections taken in one turn of the loop */
@@ -158,83 +159,19 @@ static void *run(void *arg)
 
 /* --- start and stop --- */
 
-static int listen_on(int *out, const struct http_options *o, struct err *err)
-{
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_PASSIVE,
-				  .ai_socktype = SOCK_STREAM };
-	struct bytes name = http_host_name(bytes_of_str(o->address));
-	const char *address = o->address;
-	struct addrinfo *found;
-	const char *remedy;
-	char port[8];
-	int fd, one = 1, error;
-
-	if (http_text_equal(name, "localhost"))
-		address = "127.0.0.1";
-	snprintf(port, sizeof(port), "%u", o->port);
-	if (getaddrinfo(address, port, &hints, &found) != 0)
-		return ERR_SET(err, IO_E_ADDRESS, "%s is not an IP address to listen on: give one "
-			       "like 127.0.0.1, 0.0.0.0 or ::1", o->address);
-	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (fd >= 0 && bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, 1024) == 0) {
-		freeaddrinfo(found);
-		*out = fd;
-		return OK;
-	}
-	error = errno;
-	freeaddrinfo(found);
-	if (fd >= 0)
-		close(fd);
-	if (error == EADDRINUSE)
-		remedy = "another program has it; stop that one or choose another port";
-	else if (error == EACCES)
-		remedy = "choose a port above 1023";
-	else if (error == EADDRNOTAVAIL)
-		remedy = "this machine has no such address; 127.0.0.1 always exists";
-	else
-		remedy = strerror(error);
-	return ERR_SET(err, IO_E_LISTEN, "can't listen on %s port %u: %s", o->address, o->port,
-		       remedy);
-}
-
-static uint16_t bound_port(int fd)
-{
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-
-	CHECK(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
-	if (address.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-	return ntohs(((struct sockaddr_in *)&address)->sin_port);
-}
-
-static struct event_base *base_new(void)
-{
-	struct event_config *config = event_config_new();
-	struct event_base *base;
-
-	CHECK(config);
-	/* One thread alone touches it. */
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	base = event_base_new_with_config(config);
-	event_config_free(config);
-	if (!base)
-		fatal("libevent gives no event base (see ulimit -n)");
-	return base;
-}
-
 int http_server_start(struct http_server **out, const struct http_options *options,
 		      http_handler_fn handler, void *ctx, struct err *err)
 {
 	uint32_t sweep_ms = MIN(options->limits.idle_timeout_ms / 8, SWEEP_MS_MAX);
 	struct timeval sweep;
 	struct http_server *s;
+	const char *address = options->address;
 	int fd = -1, code, error; /* gcc with -fsanitize=thread does not see that it is set */
 
 	CHECK(options->limits.connection_count > 0 && options->limits.header_size > 0);
-	code = listen_on(&fd, options, err);
+	if (http_text_equal(http_host_name(bytes_of_str(address)), "localhost"))
+		address = "127.0.0.1";
+	code = listen_on(&fd, address, options->port, "", err);
 	if (code != OK)
 		return code;
 	s = xcalloc(1, sizeof(*s));
@@ -245,8 +182,8 @@ int http_server_start(struct http_server **out, const struct http_options *optio
 	s->handler = handler;
 	s->ctx = ctx;
 	s->listen_fd = fd;
-	s->port = bound_port(fd);
-	s->base = base_new();
+	s->port = listen_port(fd);
+	s->base = listen_base_new();
 	s->mailbox = http_mailbox_new();
 	s->listen_event = event_new(s->base, fd, EV_READ | EV_PERSIST, on_connection, s);
 	s->wake_event = event_new(s->base, s->mailbox->wake_fd, EV_READ | EV_PERSIST, on_wake, s);

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "io/clock.h"
+#include "io/listen.h"
 
 #define ACCEPT_COUNT_MAX 64  /* connections taken in one turn of the loop */
 #define ACCEPT_PAUSE_MS 100  /* when the process has no file descriptor left */
@@ -427,60 +428,6 @@ static void *run(void *arg)
 
 /* --- start and stop --- */
 
-static int listen_on(int *out, const struct net_options *o, struct err *err)
-{
-	struct net_endpoint e = { .is_numeric = true };
-	struct sockaddr_storage address;
-	socklen_t size;
-	int fd, one = 1, error;
-
-	snprintf(e.host, sizeof(e.host), "%s", o->address);
-	snprintf(e.port, sizeof(e.port), "%u", o->port);
-	if (!is_ip(e.host) || !find_address(&e, 0, &address, &size))
-		return ERR_SET(err, IO_E_ADDRESS, "%s is not an IP address to listen on: give one "
-			       "like 127.0.0.1, 0.0.0.0 or ::1", o->address);
-	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 1024) == 0) {
-		*out = fd;
-		return OK;
-	}
-	error = errno;
-	if (fd >= 0)
-		close(fd);
-	return ERR_SET(err, IO_E_LISTEN, "can't listen for peers on %s port %u: %s", o->address,
-		       o->port, error == EADDRINUSE ?
-			       "another program has it; stop that one or choose another port" :
-			       strerror(error));
-}
-
-static uint16_t bound_port(int fd)
-{
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-
-	CHECK(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
-	if (address.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-	return ntohs(((struct sockaddr_in *)&address)->sin_port);
-}
-
-static struct event_base *base_new(void)
-{
-	struct event_config *config = event_config_new();
-	struct event_base *base;
-
-	CHECK(config);
-	/* One thread alone touches it. */
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	base = event_base_new_with_config(config);
-	event_config_free(config);
-	if (!base)
-		fatal("libevent gives no event base (see ulimit -n)");
-	return base;
-}
-
 static void make_events(struct net *n)
 {
 	struct timeval sweep = { .tv_usec = SWEEP_MS * 1000 };
@@ -505,7 +452,7 @@ int net_start(struct net **out, const struct net_options *options, net_event_fn 
 
 	CHECK(options->connection_max > 0 && options->handshake_timeout_ms > 0);
 	if (options->address) {
-		code = listen_on(&fd, options, err);
+		code = listen_on(&fd, options->address, options->port, " for peers", err);
 		if (code != OK)
 			return code;
 	}
@@ -515,9 +462,9 @@ int net_start(struct net **out, const struct net_options *options, net_event_fn 
 	n->fn = fn;
 	n->ctx = ctx;
 	n->listen_fd = fd;
-	n->port = fd >= 0 ? bound_port(fd) : 0;
+	n->port = fd >= 0 ? listen_port(fd) : 0;
 	n->tls = net_tls_new();
-	n->base = base_new();
+	n->base = listen_base_new();
 	n->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (n->wake_fd < 0)
 		fatal("no eventfd: %s (see ulimit -n)", strerror(errno));
