@@ -29,6 +29,7 @@ enum bench_exit {
 };
 
 /* The commands; argv[0] is the command's name. */
+int bench_consensus(int argc, char **argv);
 int bench_crypto(int argc, char **argv);
 int bench_exec(int argc, char **argv);
 int bench_latency(int argc, char **argv);

@@ -277,7 +277,11 @@ static void on_call(void *ctx, void *item)
 		return;
 	}
 	rpc_finish(call->rpc, &reply);
-	http_reply(call->http, 200, "application/json", &reply);
+	/* JSON-RPC 2.0 §4.1: notifications are not answered. */
+	if (reply.size == 0)
+		http_reply(call->http, 204, NULL, &reply);
+	else
+		http_reply(call->http, 200, "application/json", &reply);
 	free(call);
 }
 

@@ -11,6 +11,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
+	{ "consensus", bench_consensus, "agreement on a block, by the number of validators" },
 	{ "crypto", bench_crypto, "signatures and hashes on one core" },
 	{ "exec", bench_exec, "blocks of transfers: execution, roots, the state tree" },
 	{ "latency", bench_latency, "from a transfer to its receipt, on an idle node" },
