@@ -437,6 +437,110 @@ Test(log_damage, refuse_lost_and_swapped_segments)
 	disk_free(m.d);
 }
 
+/* --- corners --- */
+
+/* Where a note can't be, the log does without. */
+Test(log_damage, go_on_without_note)
+{
+	struct medium_dir *dir;
+	struct model m;
+
+	make_log(&m, 0);
+	disk_write(m.d, DIR "/t.note", bytes_of(NULL, 0));
+	cr_assert_eq(medium_open_dir(disk_medium(m.d), &dir, DIR), 0);
+	cr_assert_eq(dir->ops->make_dir(dir, "t.note"), 0);
+	/* Names that are not the log's are left alone. */
+	disk_write(m.d, DIR "/t-short.log", bytes_of_str("x"));
+	disk_write(m.d, DIR "/t-000000000000000g.log", bytes_of_str("x"));
+	disk_write(m.d, DIR "/tt-000000000000000.log", bytes_of_str("x"));
+	cr_assert_eq(open_log(&m, false, NULL, NULL), OK);
+	append(&m);
+	wal_sync(m.w);
+	cr_assert_eq(wal_rotate(m.w, NULL), OK);
+	wal_trim(m.w, wal_next_index(m.w));
+	cr_assert_eq(wal_first_index(m.w), m.next);
+	close_log(&m);
+	cr_assert_eq(open_log(&m, false, NULL, NULL), OK);
+	cr_assert_eq(wal_next_index(m.w), m.next);
+	close_log(&m);
+	/* A segment that is no file. */
+	cr_assert_eq(dir->ops->make_dir(dir, "t-00000000000000ff.log"), 0);
+	cr_assert_eq(open_log(&m, false, NULL, NULL), STORE_E_OPEN);
+	medium_close_dir(dir);
+	disk_free(m.d);
+}
+
+Test(log_damage, refuse_create_on_full_disk)
+{
+	struct disk_plan plan = disk_plan_none;
+	struct disk *d = disk_new(1, &plan);
+	const struct medium *medium = disk_medium(d);
+	struct wal *w;
+	bool made;
+
+	CHECK(medium->ops->make(medium->ctx, DIR, &made) == 0);
+	plan.chance[DISK_FULL] = DISK_SURE;
+	disk_set_plan(d, &plan);
+	cr_assert_eq(wal_open(&w, medium, DIR, "t", true, NULL, NULL, NULL, NULL), STORE_E_WRITE);
+	disk_set_plan(d, &disk_plan_none);
+	cr_assert_eq(wal_open(&w, medium, DIR, "t", true, NULL, NULL, NULL, NULL), OK);
+	wal_close(w);
+	disk_free(d);
+}
+
+/* The checksum of one record and the bytes of the next, with one behind that knows. */
+Test(log_damage, refuse_two_broken_neighbours_without_note)
+{
+	static const char path[] = DIR "/t-0000000000000001.log";
+	struct buf content = { 0 };
+	size_t ends[8];
+	struct model m;
+
+	model_init(&m, 1);
+	for (size_t i = 0; i < 8; i++) {
+		append(&m);
+		wal_sync(m.w);
+		ends[i] = (size_t)wal_size(m.w);
+	}
+	close_log(&m);
+	CHECK(disk_read(m.d, &content, path));
+	for (size_t i = 0; i < 6; i++) {
+		content.data[ends[i] - 1] ^= 1;
+		content.data[ends[i + 1] - 6] ^= 1;
+		disk_write(m.d, path, buf_bytes(&content));
+		disk_write(m.d, DIR "/t.note", bytes_of(NULL, 0));
+		cr_assert(!try_damaged(&m, "pair", 0, i, m.next - 1) || i == 6);
+		content.data[ends[i] - 1] ^= 1;
+		content.data[ends[i + 1] - 6] ^= 1;
+	}
+	buf_clear(&content);
+	disk_free(m.d);
+}
+
+/* Another log of the same length, whole in itself, under this one's note. */
+Test(log_damage, refuse_another_log)
+{
+	static const char path[] = DIR "/t-0000000000000001.log";
+	struct buf content = { 0 };
+	struct model m, other;
+
+	model_init(&m, 1);
+	model_init(&other, 1);
+	other.next_salt = 1;
+	append(&m);
+	append(&other);
+	wal_sync(m.w);
+	wal_sync(other.w);
+	close_log(&m);
+	close_log(&other);
+	CHECK(disk_read(other.d, &content, path));
+	disk_write(m.d, path, buf_bytes(&content));
+	cr_assert_eq(open_log(&m, false, NULL, NULL), STORE_E_CORRUPT);
+	buf_clear(&content);
+	disk_free(m.d);
+	disk_free(other.d);
+}
+
 /* The whole log of some moment before: each file is whole in itself. */
 Test(log_damage, refuse_older_segments)
 {

@@ -1,0 +1,169 @@
+/*
+ * The values of the database and of the commit log, with every item of them dropped, doubled or
+ * replaced by another kind of item: refused, or read as what they are.
+ */
+#include <criterion/criterion.h>
+
+#include "base/check.h"
+#include "codec/rlp.h"
+#include "store/sample.h"
+#include "store/store_record.h"
+
+enum mutation { DROP, DOUBLE, EMPTY_STRING, EMPTY_LIST, LONG_STRING, FLIP, MUTATION_COUNT };
+
+static void put_mutated(struct buf *out, struct bytes item, enum mutation how)
+{
+	static const uint8_t noise[70] = { 0x9f, 0xff, 1 };
+	size_t at = out->size;
+
+	switch (how) {
+	case DROP:
+	case MUTATION_COUNT:
+		break;
+	case DOUBLE:
+		buf_append_bytes(out, item);
+		buf_append_bytes(out, item);
+		break;
+	case EMPTY_STRING:
+		rlp_put_bytes(out, bytes_of(NULL, 0));
+		break;
+	case EMPTY_LIST:
+		rlp_list_close(out, rlp_list_open(out));
+		break;
+	case LONG_STRING:
+		rlp_put_bytes(out, bytes_of(noise, sizeof(noise)));
+		break;
+	case FLIP:
+		buf_append_bytes(out, item);
+		out->data[at + item.size - 1] ^= 1;
+		break;
+	}
+}
+
+/* Copies an item with everything in it; the one that *left counts down to is mutated. False if
+ * there are fewer. */
+static bool copy(struct buf *out, struct bytes item, size_t *left, enum mutation how)
+{
+	bool done = false;
+	struct rlp_reader top, list;
+	struct bytes inner;
+	size_t open;
+
+	if ((*left)-- == 0) {
+		put_mutated(out, item, how);
+		return true;
+	}
+	rlp_reader_init(&top, item);
+	if (item.data[0] < 0xc0) {
+		buf_append_bytes(out, item);
+		return false;
+	}
+	CHECK(rlp_read_list(&top, &list, NULL) == OK);
+	open = rlp_list_open(out);
+	while (list.at < list.end) {
+		CHECK(rlp_read_raw(&list, &inner, NULL) == OK);
+		done |= copy(out, inner, left, how);
+	}
+	rlp_list_close(out, open);
+	return done;
+}
+
+typedef int (*decode_fn)(struct bytes value, struct err *err);
+
+/* Gives how many mutations were refused. */
+static size_t try_all(struct bytes value, decode_fn decode)
+{
+	size_t refused = 0;
+
+	cr_assert_eq(decode(value, NULL), OK);
+	for (int how = 0; how < MUTATION_COUNT; how++) {
+		for (size_t n = 0, left = 0;; left = ++n) {
+			struct buf mutated = { 0 };
+			struct err err = { 0 };
+			int code;
+
+			if (!copy(&mutated, value, &left, (enum mutation)how)) {
+				buf_clear(&mutated);
+				break; /* there is no nth item */
+			}
+			code = decode(buf_bytes(&mutated), refused % 2 ? &err : NULL);
+			cr_assert(code == OK || code == STORE_E_CORRUPT, "mutation %d of item %zu",
+				  how, n);
+			refused += code != OK;
+			buf_clear(&mutated);
+		}
+	}
+	return refused;
+}
+
+static int decode_commit(struct bytes value, struct err *err)
+{
+	struct commit_record r;
+	int code = commit_decode(&r, value, err);
+
+	if (code == OK)
+		commit_clear(&r);
+	return code;
+}
+
+static int decode_header(struct bytes value, struct err *err)
+{
+	struct stored_header h;
+	int code = header_value_decode(&h, value, err);
+
+	if (code == OK)
+		stored_header_clear(&h);
+	return code;
+}
+
+static int decode_tx(struct bytes value, struct err *err)
+{
+	struct stored_tx t;
+	int code = tx_value_decode(&t, value, err);
+
+	if (code == OK)
+		stored_tx_clear(&t);
+	return code;
+}
+
+static int decode_tip(struct bytes value, struct err *err)
+{
+	struct tip_record tip;
+
+	return tip_decode(&tip, value, err);
+}
+
+Test(record, refuse_every_mutated_item)
+{
+	struct tip_record tip = { .height = 300, .withdrawal_index = 70000 };
+	size_t commits = 0, headers = 0, txs = 0;
+	struct buf value = { 0 }, tx_values = { 0 };
+	struct sample m;
+
+	sample_init(&m, 3, NULL);
+	cr_assert_eq(sample_open(&m, NULL), OK);
+	for (size_t n = 0; n < 6; n++) {
+		struct sample_block b;
+		uint32_t checksum = 7;
+
+		sample_make(&m, &b, 2);
+		buf_reset(&value);
+		commit_encode(&value, &b.b);
+		commits += try_all(buf_bytes(&value), decode_commit);
+		buf_reset(&tx_values);
+		tx_value_encode(&tx_values, &b.b, 0);
+		txs += try_all(buf_bytes(&tx_values), decode_tx);
+		buf_reset(&value);
+		header_value_encode(&value, &b.b, buf_bytes(&tx_values), &checksum);
+		headers += try_all(buf_bytes(&value), decode_header);
+		sample_block_clear(&b);
+	}
+	buf_reset(&value);
+	tip_encode(&value, &tip);
+	cr_assert_gt(try_all(buf_bytes(&value), decode_tip), 10);
+	cr_assert(commits > 1000 && headers > 300 && txs > 100, "%zu %zu %zu", commits, headers,
+		  txs);
+	buf_clear(&value);
+	buf_clear(&tx_values);
+	sample_clear(&m);
+}
