@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "base/rand.h"
 #include "sim/disk.h"
 #include "store/wal.h"
@@ -515,6 +516,37 @@ Test(log_damage, refuse_two_broken_neighbours_without_note)
 	}
 	buf_clear(&content);
 	disk_free(m.d);
+}
+
+/* A record whose checksum is right, at an index that is not its own, or that knows of a sync
+ * of the future: not one of ours. */
+Test(log_damage, cut_record_that_contradicts_itself)
+{
+	static const char path[] = DIR "/t-0000000000000001.log";
+	static const uint64_t indexes[][2] = { { 2, 1 }, { 1, 2 }, { 0, 0 } };
+
+	for (size_t i = 0; i < ARRAY_COUNT(indexes); i++) {
+		struct wal_report report;
+		struct buf content = { 0 };
+		struct model m;
+		uint8_t *p;
+
+		model_init(&m, 1);
+		close_log(&m);
+		CHECK(disk_read(m.d, &content, path));
+		p = buf_extend(&content, 25); /* as in wal.h; the chain begins at 0 */
+		memset(p, 0, 25);
+		store_le64(p + 4, indexes[i][0]);
+		store_le64(p + 12, indexes[i][1]);
+		store_le32(p + 21, crc32c(0, bytes_of(p, 21)));
+		disk_write(m.d, path, buf_bytes(&content));
+		cr_assert_eq(open_log(&m, false, &report, NULL), OK);
+		cr_assert_eq(report.torn_size, 25);
+		cr_assert_eq(wal_next_index(m.w), 1);
+		close_log(&m);
+		buf_clear(&content);
+		disk_free(m.d);
+	}
 }
 
 /* Another log of the same length, whole in itself, under this one's note. */

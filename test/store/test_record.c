@@ -167,3 +167,41 @@ Test(record, refuse_every_mutated_item)
 	buf_clear(&tx_values);
 	sample_clear(&m);
 }
+
+/* A list of seven items of which one is a number that is too large. */
+Test(record, refuse_large_numbers_in_header)
+{
+	struct buf value = { 0 }, mutated = { 0 };
+	struct rlp_reader top, list;
+	struct sample_block b;
+	uint32_t checksum = 7;
+	struct bytes item;
+	struct sample m;
+
+	sample_init(&m, 4, NULL);
+	cr_assert_eq(sample_open(&m, NULL), OK);
+	sample_make(&m, &b, 0);
+	header_value_encode(&value, &b.b, bytes_of(NULL, 0), &checksum);
+	/* header, commitments, withdrawals, transactions, size, certificate, checksum */
+	for (size_t large = 3; large <= 6; large += 3) {
+		size_t open;
+
+		buf_reset(&mutated);
+		rlp_reader_init(&top, buf_bytes(&value));
+		CHECK(rlp_read_list(&top, &list, NULL) == OK);
+		open = rlp_list_open(&mutated);
+		for (size_t i = 0; i < 7; i++) {
+			CHECK(rlp_read_raw(&list, &item, NULL) == OK);
+			if (i == large)
+				rlp_put_u64(&mutated, 1ull << 40);
+			else
+				buf_append_bytes(&mutated, item);
+		}
+		rlp_list_close(&mutated, open);
+		cr_assert_eq(decode_header(buf_bytes(&mutated), NULL), STORE_E_CORRUPT);
+	}
+	buf_clear(&value);
+	buf_clear(&mutated);
+	sample_block_clear(&b);
+	sample_clear(&m);
+}
