@@ -176,6 +176,21 @@ static void put_reason(struct buf *out, const struct view_of *v)
 		put_phase(out, v);
 }
 
+/* A clock that was set is believed: by this node alone at once, by others within 2 s. */
+static void put_clock(struct buf *out, const struct view_of *v)
+{
+	const struct node *n = v->n;
+	uint64_t tip_ms = n->tip.commitments.time_ms, heartbeat_ms = n->config.genesis->params.heartbeat_ms;
+
+	if (tip_ms > v->now_ms + NODE_CLOCK_DRIFT_MS)
+		buf_printf(out, "; the newest block is %" PRIu64 " s ahead of this node's clock, which is wrong, or "
+			   "the validators' clocks are: see to NTP", (tip_ms - v->now_ms) / 1000);
+	else if (n->tip.header.height > 0 && v->now_ms > tip_ms + 2 * heartbeat_ms + 5000)
+		buf_printf(out, "; the newest block is %" PRIu64 " s old, though one is due every %" PRIu64 " s: if the "
+			   "others have newer ones, this node is cut off; if not, the chain stands or this node's "
+			   "clock is ahead", (v->now_ms - tip_ms) / 1000, heartbeat_ms / 1000);
+}
+
 /* --- the figures --- */
 
 static void put_members(const struct view_of *v, struct rpc_consensus_status *out)
@@ -272,6 +287,7 @@ void node_consensus_status(const struct node *n, struct rpc_consensus_status *ou
 		out->checkpoint_height = checkpoint->signatures.height;
 	}
 	put_reason(&out->reason, &v);
+	put_clock(&out->reason, &v);
 	put_members(&v, out);
 	put_refusals(s, out);
 	free(checkpoint);

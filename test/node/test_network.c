@@ -176,6 +176,17 @@ Test(network, status_names_those_who_are_missing)
 	cr_expect(s.has_timeout && s.timeout_ms_left > 0 && s.timeout_ms_left <= 32000);
 	rpc_consensus_status_clear(&s);
 
+	/* Wrong clocks show: the one's that is behind its own chain, the one's that ran away. */
+	net.now_ms -= 600000;
+	backend.ops->consensus_status(backend.ctx, &s);
+	cr_expect(says(&s, "ahead of this node's clock"));
+	rpc_consensus_status_clear(&s);
+	net.now_ms += 1200000;
+	backend.ops->consensus_status(backend.ctx, &s);
+	cr_expect(says(&s, "s old, though one is due every 30 s"));
+	rpc_consensus_status_clear(&s);
+	net.now_ms -= 600000;
+
 	/* An observer sees that it is none, and how far its blocks are. */
 	backend = node_rpc_backend(net.sites[4].node);
 	backend.ops->consensus_status(backend.ctx, &s);
