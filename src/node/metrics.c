@@ -99,6 +99,9 @@ void node_metrics(const struct node *n, struct buf *out)
 	txpool_get_stats(n->pool, &pool);
 	put(out, "chain_height", "gauge", "Height of the newest final block.", n->tip.header.height);
 	put(out, "chain_written_height", "gauge", "Height of the newest block that readers see.", n->written_height);
+	put(out, "chain_epoch", "gauge", "Number of the epoch of the next block.", n->tip.epoch.number);
+	put(out, "chain_validators", "gauge", "Validators that decide it.", n->tip.epoch.set.count);
+	put(out, "validator", "gauge", "1 while this node is one of them.", node_is_member(n));
 	put(out, "chain_time_seconds", "gauge", "Time of the newest final block.", n->tip.header.timestamp);
 	put(out, "chain_blocks_total", "counter", "Blocks made final since the start.", m->blocks_total);
 	put(out, "chain_transactions_total", "counter", "Transactions in them.", m->txs_total);

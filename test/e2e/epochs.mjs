@@ -3,45 +3,19 @@
 // what is compared afterwards comes from every node.
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import net from "node:net";
 import path from "node:path";
 import {
 	Contract, HDNodeWallet, Interface, JsonRpcProvider, Mnemonic, Wallet, concat, keccak256, recoverAddress,
-	Signature, toBeHex, toUtf8Bytes, zeroPadValue,
+	Signature, toBeHex, toUtf8Bytes,
 } from "ethers";
 import { RLP } from "@ethereumjs/rlp";
-import { batch, build, failure, freshDirectory, rpc, run, sleep, suite, test, until } from "./lib.mjs";
+import { batch, failure, freshDirectory, rpc, run, sleep, suite, test, until } from "./lib.mjs";
 import { Load } from "./load.mjs";
+import { addresses, basePort, hex, script, scriptEnv, testnet } from "./testnet.mjs";
 import { contractAbi, devChainId, devPhrase, validatorsAddress } from "./known.mjs";
 
-const script = path.join(process.env.WEFT_SOURCE, "contrib/testnet");
-const hex = (n) => `0x${n.toString(16)}`;
-const addresses = Array.from({ length: 10 }, (_, i) =>
-	HDNodeWallet.fromMnemonic(Mnemonic.fromPhrase(devPhrase), `m/44'/60'/0'/0/${i}`).address);
 const epochLength = 60, epochMs = 1500;
 const nodeCount = 7;
-
-async function testnet(...args) {
-	const result = await run(script, args, { env: { WEFT_TESTNET_BUILD: build } });
-	assert.equal(result.code, 0, result.stdout + result.stderr);
-	return result.stdout;
-}
-
-async function isFree(port) {
-	const server = net.createServer();
-	return new Promise((done) => {
-		server.once("error", () => done(false));
-		server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
-	});
-}
-
-async function basePort() {
-	for (let base = 30000 + (process.pid % 40) * 250; base < 60000; base += 250) {
-		const ports = Array.from({ length: nodeCount }, (_, i) => [base + i, base + 100 + i]).flat();
-		if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
-	}
-	throw new Error("no free ports");
-}
 
 /** A running node of the net: what Load and the questions below need of it. */
 class Node {
@@ -64,11 +38,11 @@ class Network {
 	static async make() {
 		const n = new Network();
 		n.dir = path.join(freshDirectory("epochs"), "net");
-		n.base = await basePort();
+		n.base = await basePort(nodeCount);
 		n.nodes = [];
-		await testnet("init", "-n", "1", "--chain-id", String(devChainId), "--base-port", String(n.base),
-			"--epoch-length", String(epochLength), "--epoch-ms", String(epochMs), n.dir);
-		await testnet("up", n.dir);
+		await testnet(["init", "-n", "1", "--chain-id", String(devChainId), "--base-port", String(n.base),
+			"--epoch-length", String(epochLength), "--epoch-ms", String(epochMs), n.dir]);
+		await testnet(["up", n.dir]);
 		n.note();
 		return n;
 	}
@@ -78,7 +52,7 @@ class Network {
 	}
 
 	async add() {
-		await testnet("add", "--validator", this.dir);
+		await testnet(["add", "--validator", this.dir]);
 		this.note();
 	}
 }
@@ -94,7 +68,7 @@ async function members(nodes) {
 /** All present members vote; whether it was agreed. The set may change between two votes, and a
  *  quorum be another, or a voter be none any more: then they have to vote again. */
 async function vote(n, i, weight) {
-	const said = await run(script, ["vote", String(i), String(weight), n.dir], { env: { WEFT_TESTNET_BUILD: build } });
+	const said = await run(script, ["vote", String(i), String(weight), n.dir], { env: scriptEnv });
 	assert.ok(said.code === 0 || /not a validator of this epoch|in the block and failed/.test(said.stderr), said.stdout + said.stderr);
 	const { next } = await n.nodes[0].rpc("weft_validators", "pending");
 	const member = next.validators.find(({ address }) => address === n.nodes[i].address.toLowerCase());
@@ -131,7 +105,6 @@ async function shrink(n) {
 
 // --- what a client can check by itself ---
 
-const word = (value) => zeroPadValue(toBeHex(value), 32);
 
 /** keccak256(rlp([[address, weight], …])) (src/chain/validators.h). */
 const setHash = (validators) => keccak256(RLP.encode(validators.map(({ address, weight }) =>
@@ -252,8 +225,8 @@ await suite("epochs", async () => {
 		});
 		await test("epochs: a wallet votes through the contract's ABI", () => voteByWallet(n));
 		await test("epochs: all nodes start again, in their epoch", async () => {
-			await testnet("down", n.dir);
-			await testnet("up", n.dir);
+			await testnet(["down", n.dir]);
+			await testnet(["up", n.dir]);
 			const before = await height(n.nodes[0]);
 			await load.align(n.nodes[0]);
 			await load.run(n.nodes[0], sleep(2500));
@@ -263,6 +236,6 @@ await suite("epochs", async () => {
 		});
 	} finally {
 		load.close();
-		await testnet("down", n.dir);
+		await testnet(["down", n.dir]);
 	}
 });

@@ -31,10 +31,10 @@ async function isFree(port) {
 	});
 }
 
-/** A base port whose range is free. */
-export async function basePort() {
+/** A base port whose range, for so many nodes, is free. */
+export async function basePort(nodeCount = 5) {
 	for (let base = 20000 + (process.pid % 40) * 250; base < 60000; base += 250) {
-		const ports = [0, 1, 2, 3, 4, 100, 101, 102, 103, 104].map((i) => base + i);
+		const ports = Array.from({ length: nodeCount }, (_, i) => [base + i, base + 100 + i]).flat();
 		if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
 	}
 	throw new Error("no free ports");
