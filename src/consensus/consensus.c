@@ -256,8 +256,10 @@ int consensus_new(struct consensus **out, const struct consensus_config *config,
 			       (unsigned long long)tip->height + 1, (unsigned long long)config->epoch.first);
 	c = xcalloc(1, sizeof(*c));
 	c->config = *config;
-	c->config.epoch.set = NULL; /* not ours */
+	c->config.epoch.set = c->config.before.set = NULL; /* not ours */
 	c->present = epoch_new(c, &config->epoch);
+	if (config->before.set && config->before.number + 1 == config->epoch.number)
+		c->before = epoch_new(c, &config->before);
 	c->written_height = tip->height;
 	c->pp_view_changes = xcalloc(VALIDATOR_COUNT_MAX, sizeof(*c->pp_view_changes));
 	start_height(c, tip, tip->time_ms);

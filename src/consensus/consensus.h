@@ -72,6 +72,8 @@ struct consensus_config {
 	 * passive: it signs and proposes nothing, and follows by COMMITTED. */
 	struct addr self;
 	struct consensus_epoch epoch;   /* of the height after the tip */
+	/* The one before it, for those who are still there; its set is NULL if it is not known. */
+	struct consensus_epoch before;
 	uint64_t min_interval_ms;       /* between two blocks with work */
 	uint64_t heartbeat_ms;          /* without work */
 	uint64_t view_timeout_ms;       /* t0 */

@@ -57,6 +57,20 @@ int node_epoch_start(struct node *n, struct err *err)
 					    (unsigned long long)n->tip.header.height);
 }
 
+int node_epoch_before(struct node *n, struct epoch *out, struct err *err)
+{
+	struct store_reader *reader;
+	int code;
+
+	out->set.count = 0;
+	if (n->tip.epoch.number == 0)
+		return OK;
+	reader = store_reader_new(n->store);
+	code = store_read_epoch(reader, n->tip.epoch.first - 1, out, err);
+	store_reader_free(reader);
+	return code;
+}
+
 /* Whether the block wrote to the contract that keeps the sets. */
 static bool touches_sets(const struct state_diff *diff)
 {

@@ -359,6 +359,8 @@ struct addr node_proposer(const struct node *n, uint64_t view);
 
 /* epochs.c: the sets at the tip, from state. */
 int node_epoch_start(struct node *n, struct err *err);
+/* The epoch before the tip's; an empty set if there was none. */
+int node_epoch_before(struct node *n, struct epoch *out, struct err *err);
 /* epochs.c: the tip moves on to the block of `r`, whose changes store_state() shows. */
 void node_epoch_advance(struct node *n, const struct exec_result *r);
 /* epochs.c: this node is a validator of the height above the tip. */

@@ -137,8 +137,14 @@ static int start_consensus(struct node *n, const struct store_tip *tip, struct e
 		.ctx = n,
 	};
 	char text[HEX_ADDR_SIZE];
-	int code = consensus_new(&n->consensus, &config, &at, err);
+	struct epoch before;
+	int code = node_epoch_before(n, &before, err);
 
+	if (code != OK)
+		return code;
+	if (before.set.count > 0)
+		config.before = node_consensus_epoch(&before);
+	code = consensus_new(&n->consensus, &config, &at, err);
 	if (code != OK)
 		return code;
 	/* An observer's machine is a member of no set: it signs nothing, and counts others' checkpoints. */

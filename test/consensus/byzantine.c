@@ -49,12 +49,25 @@ static bool recall(struct liar *l, struct message *out)
 	       message_decode(out, buf_bytes(&l->heard[rng_below(&l->w->rng, l->heard_count)]), NULL) == OK;
 }
 
+static const struct validator_set *set_at(const struct world *w, uint64_t height)
+{
+	return &world_epoch_at(w, height)->set;
+}
+
+/* The index under which a validator speaks at a height; out of the set, under someone's. */
+static size_t index_at(const struct world *w, uint64_t height, size_t validator)
+{
+	size_t index = world_index(w, height, validator);
+
+	return index == NOBODY ? validator % set_at(w, height)->count : index;
+}
+
 static void sign(struct world *w, size_t validator, struct message *m)
 {
 	struct signature s;
 	struct hash digest;
 
-	message_digest(m, WORLD_CHAIN_ID, &w->set.hash, &digest);
+	message_digest(m, WORLD_CHAIN_ID, &set_at(w, message_height(m))->hash, &digest);
 	world_sign(w, validator, &digest, &s);
 	if (m->kind == MESSAGE_PRE_PREPARE)
 		m->pre_prepare.signature = s;
@@ -73,7 +86,7 @@ static void tell(struct world *w, size_t validator, const struct message *m, boo
 	message_encode(&encoded, m);
 	for (size_t i = 0; i < w->machine_count; i++)
 		if (i != validator && (!to_half || i % 2 == odd))
-			world_transmit(w, validator, i, buf_bytes(&encoded));
+			world_transmit(w, validator, i, EVENT_MESSAGE, buf_bytes(&encoded));
 	buf_clear(&encoded);
 }
 
@@ -182,7 +195,7 @@ static void shout_huge_view(struct liar *l, size_t validator)
 
 	m.view_change.height = l->height + rng_below(&l->w->rng, 2);
 	m.view_change.view = views[rng_below(&l->w->rng, ARRAY_COUNT(views))];
-	m.view_change.validator = validator;
+	m.view_change.validator = index_at(l->w, m.view_change.height, validator);
 	sign(l->w, validator, &m);
 	l->w->fired[FAULT_HUGE_VIEW]++;
 	tell(l->w, validator, &m, false);
@@ -198,7 +211,7 @@ static void shout_far_height(struct liar *l, size_t validator)
 	if (rng_below(&l->w->rng, 8) == 0)
 		m.vote.height = UINT64_MAX - rng_below(&l->w->rng, 3);
 	m.vote.view = rng_below(&l->w->rng, 10);
-	m.vote.validator = validator;
+	m.vote.validator = index_at(l->w, m.vote.height, validator);
 	sign(l->w, validator, &m);
 	l->w->fired[FAULT_FAR_HEIGHT]++;
 	tell(l->w, validator, &m, false);
@@ -225,7 +238,7 @@ static void forge(struct liar *l, size_t validator)
 			m.vote.view += 1 + rng_below(&w->rng, 2);
 			break;
 		default: /* another's name under our signature */
-			m.vote.validator = rng_below(&w->rng, w->set.count);
+			m.vote.validator = rng_below(&w->rng, set_at(w, m.vote.height)->count);
 			sign(w, validator, &m);
 			break;
 		}
@@ -257,13 +270,14 @@ static void false_prepares(struct liar *l, size_t validator, struct certificate 
 	struct world *w = l->w;
 	struct message vote = { .kind = MESSAGE_PREPARE };
 	uint64_t variant = rng_below(&w->rng, 3);
+	size_t own = index_at(w, height, validator);
 
 	vote.vote = (struct vote){ .kind = MESSAGE_PREPARE, .height = height, .view = view,
-				   .validator = validator, .block_hash = *hash };
+				   .validator = own, .block_hash = *hash };
 	sign(w, validator, &vote);
 	certificate_init(out, height, view, hash);
-	for (size_t i = 0; i < w->set.count; i++)
-		if (variant < 2 || i == validator)
+	for (size_t i = 0; i < set_at(w, height)->count; i++)
+		if (variant < 2 || i == own)
 			certificate_add(out, i, &vote.vote.signature);
 	for (size_t i = 0; i < l->heard_count && variant == 1; i++) {
 		struct message m;
@@ -287,7 +301,7 @@ static void claim_falsely(struct liar *l, size_t validator)
 
 	v->height = w->machines[validator].tip.height + 1;
 	v->view = l->view + 1 + rng_below(&w->rng, 3);
-	v->validator = validator;
+	v->validator = index_at(w, v->height, validator);
 	v->has_prepared = true;
 	v->prepared_view = v->view - 1;
 	make_block(w, validator, true, &v->block, &v->prepared_hash);
@@ -326,7 +340,7 @@ static void gather(struct liar *l, struct pre_prepare *p, struct certificate *pr
 		}
 		message_clear(&m);
 	}
-	for (size_t i = 0; i < l->w->set.count; i++)
+	for (size_t i = 0; i < set_at(l->w, p->height)->count; i++)
 		if (has[i])
 			p->view_changes[p->view_change_count++] = found[i];
 }
@@ -335,10 +349,10 @@ static void fill_up(struct world *w, struct pre_prepare *p, size_t validator)
 {
 	struct message own = { .kind = MESSAGE_VIEW_CHANGE };
 
-	own.view_change = (struct view_change){ .height = p->height, .view = p->view, .validator = validator };
+	own.view_change = (struct view_change){ .height = p->height, .view = p->view, .validator = p->validator };
 	sign(w, validator, &own);
 	p->view_change_count = 0;
-	for (size_t i = 0; i < w->set.count; i++) {
+	for (size_t i = 0; i < set_at(w, p->height)->count; i++) {
 		p->view_changes[p->view_change_count] = own.view_change;
 		p->view_changes[p->view_change_count++].validator = i;
 	}
@@ -360,7 +374,7 @@ static void propose_unjustified(struct liar *l, size_t validator)
 		if (p->view == 0 || world_proposer(w, p->height, p->view) != validator)
 			p->view++;
 	p->view = MAX(p->view, (uint64_t)1);
-	p->validator = validator;
+	p->validator = index_at(w, p->height, validator);
 	p->view_changes = changes;
 	make_block(w, validator, true, &p->block, &p->block_hash);
 	gather(l, p, &proof);
@@ -379,6 +393,25 @@ static void propose_unjustified(struct liar *l, size_t validator)
 	w->fired[FAULT_BAD_NEW_VIEW]++;
 	tell(w, validator, &m, rng_below(&w->rng, 2));
 	buf_clear(&p->block);
+}
+
+/* A second checkpoint of the height. */
+void liar_checkpoint(struct liar *l, size_t validator, const struct checkpoint *p)
+{
+	struct world *w = l->w;
+	struct checkpoint other = *p;
+	struct buf encoded = { 0 };
+	struct hash digest;
+
+	other.block_hash.bytes[7] ^= 1;
+	checkpoint_digest(&other, WORLD_CHAIN_ID, &set_at(w, p->height)->hash, &digest);
+	world_sign(w, validator, &digest, &other.signature);
+	w->fired[FAULT_TWO_CHECKPOINTS]++;
+	checkpoint_encode(&encoded, &other);
+	for (size_t i = 0; i < w->machine_count; i++)
+		if (i != validator)
+			world_transmit(w, validator, i, EVENT_CHECKPOINT, buf_bytes(&encoded));
+	buf_clear(&encoded);
 }
 
 void liar_attack(struct liar *l, size_t validator)

@@ -2,7 +2,9 @@
  * harness - N consensus machines in one process, in virtual time, driven by one
  * seed: the same seed gives the same run.
  *
- *   world.c      time, network, disks, callers of the machines
+ *   plan.c       what a seed draws: faults, validators, and the sets that decide one after the other
+ *   world.c      time, network, faults, a run
+ *   machine.c    one machine's caller: executes, writes, sends, crashes, starts again
  *   byzantine.c  validators that lie
  *   oracle.c     what must hold, whatever happens; shares no code with src/consensus
  *
@@ -64,7 +66,14 @@
 	X(SERVED, "block served to one that asked for a view")               \
 	X(EVIDENCE, "evidence found")                                        \
 	X(JUMP, "view entered above the next")                               \
-	X(EARLY, "proposal kept until its height came")
+	X(EARLY, "proposal kept until its height came")                      \
+	X(EPOCH, "set changed")                                              \
+	X(EPOCH_VIEW, "set changed by a block agreed on above view 0")       \
+	X(FIRST_VIEW, "first block of a set agreed on above view 0")         \
+	X(ENTERED, "machine that became a member")                           \
+	X(LEFT, "machine that was a member no more")                         \
+	X(CHECKPOINT, "checkpoint signed")                                   \
+	X(TWO_CHECKPOINTS, "two checkpoints of one height")
 
 enum fault {
 #define X(name, text) FAULT_##name,
@@ -121,6 +130,9 @@ struct machine {
 	size_t effect_count;
 	uint64_t view_height;     /* of the newest status, for JUMP */
 	uint64_t view;
+	uint64_t epoch;           /* of the newest status */
+	bool is_member;
+	uint64_t checkpoint_ms;   /* when it signed one last, in this life */
 };
 
 /* --- the plan that a seed draws --- */
@@ -139,10 +151,45 @@ struct plan {
 	size_t liars[2];          /* validators; NOBODY */
 	bool is_silent;           /* the liars keep their proposals back */
 	size_t twin_of;           /* a liar that runs twice, or NOBODY */
+	uint64_t epoch_heights;   /* an epoch has 1 to so many; 0: the first goes on for ever */
+};
+
+/* Who decides from a height on. A validator is known by its place among all; in a set it
+ * has an index of its own. */
+#define WORLD_EPOCH_MAX 64
+#define WORLD_TURN_MAX (WORLD_VALIDATOR_MAX * 9)
+struct world_epoch {
+	struct consensus_epoch is;
+	struct validator_set set;
+	uint8_t turns[WORLD_TURN_MAX]; /* one period of proposers, by index */
+	uint64_t period;
 };
 
 struct world;
-typedef void (*run_fn)(struct world *w, size_t machine, void *data);
+
+enum event_kind {
+	EVENT_MESSAGE,
+	EVENT_CHECKPOINT, /* another's */
+	EVENT_TICK,
+	EVENT_WRITTEN,  /* the disk's oldest write is durable */
+	EVENT_PROPOSED,
+	EVENT_EXECUTED,
+	EVENT_FETCHED,  /* a block with its certificate has come */
+	EVENT_RESTART,
+	EVENT_WORK,
+	EVENT_WEATHER,  /* faults begin and end */
+};
+
+struct event {
+	uint64_t at_ms, number;
+	enum event_kind kind;
+	size_t machine;
+	unsigned life;
+	struct buf data;        /* MESSAGE, CHECKPOINT: encoded; PROPOSED, FETCHED: the sealed block */
+	struct buf certificate; /* FETCHED */
+	struct hash hash;       /* EXECUTED */
+	bool is_valid;
+};
 
 struct world {
 	uint64_t seed;
@@ -151,9 +198,9 @@ struct world {
 	struct rng rng;
 	uint64_t now_ms;          /* virtual, from WORLD_START_MS */
 	bool is_healed;
-	struct validator_set set;
-	uint8_t turns[WORLD_VALIDATOR_MAX * 9]; /* one period of proposers */
-	uint64_t period;
+	struct validator_set all; /* whoever is ever in a set */
+	struct world_epoch epochs[WORLD_EPOCH_MAX];
+	size_t epoch_count;
 	struct secret_key keys[WORLD_VALIDATOR_MAX];
 	struct ecc *ecc;          /* with real keys */
 	struct machine machines[WORLD_MACHINE_MAX];
@@ -194,13 +241,34 @@ void plan_quiet(struct plan *plan, size_t count);
 void world_fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void world_say(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool chance(struct world *w, uint64_t permille);
+/* Who decides a height; a validator's index there, or NOBODY; whose turn it is. */
+const struct world_epoch *world_epoch_at(const struct world *w, uint64_t height);
+size_t world_index(const struct world *w, uint64_t height, size_t validator);
+size_t world_validator(const struct world *w, const struct addr *address);
 size_t world_proposer(const struct world *w, uint64_t height, uint64_t view);
 bool world_is_liar(const struct world *w, size_t validator);
 void world_sign(struct world *w, size_t validator, const struct hash *digest, struct signature *out);
 bool world_verify(const struct world *w, const struct signature *sig, const struct hash *digest,
 		  const struct addr *signer);
-/* Puts bytes on the wire from a machine to another. */
-void world_transmit(struct world *w, size_t from, size_t to, struct bytes encoded);
+/* Puts bytes on the wire from a machine to another: a MESSAGE or a CHECKPOINT. */
+void world_transmit(struct world *w, size_t from, size_t to, enum event_kind kind, struct bytes encoded);
+/* An event for a machine in this life of its, or (NULL) for the world. */
+struct event *world_push(struct world *w, uint64_t delay_ms, enum event_kind kind, const struct machine *m);
+bool world_is_cut(const struct world *w, size_t from, size_t to);
+uint64_t world_draw_delay(struct world *w);
+
+/* plan.c */
+void plan_draw(struct plan *p, uint64_t seed);
+void plan_cast(struct world *w); /* validators, liars, epochs */
+
+/* machine.c */
+void machine_start(struct world *w, struct machine *m);
+void machine_crash(struct world *w, struct machine *m);
+void machine_clear(struct machine *m);
+void machine_step(struct world *w, struct machine *m, struct consensus_event *event);
+void machine_deliver(struct world *w, struct machine *m, const struct event *e);
+/* Hears how far another is, as nodes tell each other, and fetches what that makes it lack. */
+void machine_compare(struct world *w, struct machine *m, struct machine *other);
 
 /* oracle.c */
 struct oracle *oracle_new(struct world *w);
@@ -210,6 +278,7 @@ void oracle_on_send(struct oracle *o, struct machine *m, const struct message *s
 void oracle_on_commit(struct oracle *o, struct machine *m, uint64_t height, const struct hash *hash,
 		      struct bytes certificate, const struct toy_block *block);
 void oracle_on_block(struct oracle *o, const struct hash *hash, const struct toy_block *block);
+void oracle_on_checkpoint(struct oracle *o, struct machine *m, const struct checkpoint *p);
 void oracle_on_heal(struct oracle *o);
 bool oracle_is_satisfied(struct oracle *o);
 bool oracle_has_block(const struct oracle *o, const struct hash *hash, struct toy_block *out);
@@ -224,5 +293,6 @@ void liar_hear(struct liar *l, const struct message *m, struct bytes encoded);
 /* What a liar's own machine sends: may be changed or kept back (false). */
 bool liar_filter(struct liar *l, struct machine *m, struct message *sent);
 void liar_attack(struct liar *l, size_t validator);
+void liar_checkpoint(struct liar *l, size_t validator, const struct checkpoint *p);
 
 #endif

@@ -79,7 +79,7 @@ void oracle_on_send(struct oracle *o, struct machine *m, const struct message *m
 	size_t v = m->validator, count = o->sent_count[v];
 	uint64_t asked = 0;
 
-	if (message_validator(message) != v)
+	if (message_validator(message) != world_index(o->w, now.height, v))
 		world_fail(o->w, "machine %zu sends as validator %zu", m->index, message_validator(message));
 	for (size_t i = 0; i < count; i++) {
 		const struct sent *s = &o->sent[v][i];
@@ -125,13 +125,13 @@ bool oracle_has_block(const struct oracle *o, const struct hash *hash, struct to
 
 /* The quorum by its definition: more than two thirds in the sense that any two
  * share more than what may be faulty. */
-static bool weighs_quorum(const struct world *w, const bool signers[WORLD_VALIDATOR_MAX])
+static bool weighs_quorum(const struct validator_set *set, const bool signers[WORLD_VALIDATOR_MAX])
 {
 	uint64_t total = 0, have = 0, faulty;
 
-	for (size_t i = 0; i < w->set.count; i++) {
-		total += w->set.members[i].weight.n;
-		have += signers[i] ? w->set.members[i].weight.n : 0;
+	for (size_t i = 0; i < set->count; i++) {
+		total += set->members[i].weight.n;
+		have += signers[i] ? set->members[i].weight.n : 0;
 	}
 	for (faulty = 0; 3 * (faulty + 1) < total; faulty++)
 		;
@@ -142,6 +142,8 @@ static void check_certificate(struct oracle *o, const struct machine *m, uint64_
 			      const struct hash *hash, struct bytes encoded)
 {
 	struct world *w = o->w;
+	const struct world_epoch *epoch = world_epoch_at(w, height);
+	const struct validator_set *set = &epoch->set;
 	struct certificate c;
 	bool signers[WORLD_VALIDATOR_MAX] = { 0 };
 	struct hash digest;
@@ -151,21 +153,25 @@ static void check_certificate(struct oracle *o, const struct machine *m, uint64_
 		world_fail(w, "machine %zu commits with bytes that are no certificate", m->index);
 		return;
 	}
-	certificate_digest(&c, DOMAIN_COMMIT, WORLD_CHAIN_ID, &w->set.hash, &digest);
+	certificate_digest(&c, DOMAIN_COMMIT, WORLD_CHAIN_ID, &set->hash, &digest);
 	for (size_t i = 0; i < VALIDATOR_COUNT_MAX; i++) {
 		if (!(c.signers.bytes[i / 8] >> i % 8 & 1))
 			continue;
-		if (i >= w->set.count ||
-		    !world_verify(w, &c.signatures[place++], &digest, &w->set.members[i].address)) {
+		if (i >= set->count ||
+		    !world_verify(w, &c.signatures[place++], &digest, &set->members[i].address)) {
 			world_fail(w, "machine %zu commits height %llu with a false signature of %zu", m->index,
 				   (unsigned long long)height, i);
 			return;
 		}
 		signers[i] = true;
 	}
-	if (c.height != height || !hash_equal(&c.block_hash, hash) || !weighs_quorum(w, signers))
+	if (c.height != height || !hash_equal(&c.block_hash, hash) || !weighs_quorum(set, signers))
 		world_fail(w, "machine %zu commits height %llu without a quorum for it", m->index,
 			   (unsigned long long)height);
+	if (c.view > 0 && o->finals[height].view == 0) {
+		w->fired[FAULT_FIRST_VIEW] += height == epoch->is.first;
+		w->fired[FAULT_EPOCH_VIEW] += world_epoch_at(w, height + 1) != epoch;
+	}
 	if (o->finals[height].view < c.view)
 		o->finals[height].view = c.view;
 }
@@ -191,8 +197,9 @@ static void note_progress(struct oracle *o, uint64_t height, uint64_t view)
 	view = view > before ? view - before : 0;
 	if (view > o->worst_views)
 		o->worst_views = view;
-	/* The shortest time-out of a plan is longer than four delays after the faults. */
-	if (view > (o->w->set.count - 1) / 3 + 2)
+	/* The shortest time-out of a plan is longer than four delays after the faults. Whoever comes
+	 * into a set must first hear of it. */
+	if (view > (o->w->all.count - 1) / 3 + 2 + (o->w->plan.epoch_heights ? 2 : 0))
 		world_fail(o->w, "height %llu took %llu views after the faults", (unsigned long long)height,
 			   (unsigned long long)view);
 }
@@ -205,7 +212,7 @@ static void check_view(struct oracle *o, const struct machine *m, const struct s
 {
 	uint64_t highest = 0;
 
-	for (size_t v = 0; v < o->w->set.count; v++)
+	for (size_t v = 0; v < o->w->all.count; v++)
 		for (size_t i = 0; i < o->sent_count[v]; i++)
 			if (o->sent[v][i].height == now->height && o->sent[v][i].view > highest)
 				highest = o->sent[v][i].view;
@@ -235,6 +242,36 @@ void oracle_on_commit(struct oracle *o, struct machine *m, uint64_t height, cons
 	check_validity(o, m, height, hash);
 	check_certificate(o, m, height, hash, certificate);
 	note_progress(o, height, o->finals[height].view);
+}
+
+/* --- checkpoints --- */
+
+/* Of a block that is final and on this machine's disk, by a member, and not too often. */
+void oracle_on_checkpoint(struct oracle *o, struct machine *m, const struct checkpoint *p)
+{
+	struct world *w = o->w;
+	const struct validator_set *set = &world_epoch_at(w, p->height)->set;
+	struct consensus_checkpoint known;
+	struct hash digest;
+	bool is_durable = false;
+
+	for (size_t i = 0; i < m->durable_count; i++)
+		is_durable |= m->items[i].is_block && m->items[i].block.height == p->height &&
+			      hash_equal(&m->items[i].hash, &p->block_hash);
+	checkpoint_digest(p, WORLD_CHAIN_ID, &set->hash, &digest);
+	if (!is_durable || p->validator != world_index(w, p->height, m->validator) ||
+	    !world_verify(w, &p->signature, &digest, &w->all.members[m->validator].address))
+		world_fail(w, "machine %zu signs a checkpoint of height %llu that it must not", m->index,
+			   (unsigned long long)p->height);
+	if (m->checkpoint_ms && w->plan.clock_permille == 0 && w->now_ms < m->checkpoint_ms + 100)
+		world_fail(w, "machine %zu signs checkpoints too often", m->index);
+	m->checkpoint_ms = w->now_ms;
+	if (!consensus_get_checkpoint(m->c, &known) || world_is_liar(w, m->validator))
+		return;
+	if (known.signatures.height >= o->final_count || !o->finals[known.signatures.height].is_set ||
+	    !hash_equal(&o->finals[known.signatures.height].hash, &known.signatures.block_hash))
+		world_fail(w, "machine %zu shows a checkpoint of height %llu that is not final there", m->index,
+			   (unsigned long long)known.signatures.height);
 }
 
 uint64_t oracle_height(const struct oracle *o)
