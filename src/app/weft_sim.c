@@ -20,7 +20,7 @@
 
 #define CHUNK 16          /* seeds a child */
 #define JOB_MAX 64
-#define CHILD_MAX_S 120   /* for one seed; longer is a hang */
+#define CHILD_MAX_S 60    /* for one seed; longer is a hang */
 #define OUTPUT_MAX 4000   /* of what a child that died had said */
 #define FAILURE_SHOWN_MAX 50
 

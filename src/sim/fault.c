@@ -21,6 +21,13 @@ static uint64_t every_ms(enum sim_fault fault)
 	case SIM_FAULT_REORDER:
 	case SIM_FAULT_CLOCK:
 	case SIM_FAULT_WORKER:
+	case SIM_FAULT_SILENT:
+	case SIM_FAULT_BAD_NEW_VIEW:
+	case SIM_FAULT_HUGE_VIEW:
+	case SIM_FAULT_OLD:
+	case SIM_FAULT_TRICKLE:
+	case SIM_FAULT_EQUIVOCATE:
+	case SIM_FAULT_FORGE:
 	case SIM_FAULT_DISK:
 	case SIM_FAULT_LOST_WRITE:
 	case SIM_FAULT_GARBAGE:
@@ -52,6 +59,7 @@ static uint64_t every_ms(enum sim_fault fault)
 	case SIM_FAULT_JUMP:
 		return 15000;
 	case SIM_FAULT_CRASH:
+	case SIM_FAULT_TWINS:
 		return 10000;
 	}
 	UNREACHABLE();
@@ -144,7 +152,7 @@ static void choose_fragile(struct sim *sim)
 	}
 }
 
-void faults_init(struct sim *sim)
+void faults_choose(struct sim *sim)
 {
 	struct faults *f = &sim->faults;
 	uint64_t seed = rng_next(&sim->rng);
@@ -155,6 +163,10 @@ void faults_init(struct sim *sim)
 		if (draw_is(rng_of(sim, i), 500))
 			f->active |= 1ull << i & sim->options.faults;
 	}
+}
+
+void faults_init(struct sim *sim)
+{
 	choose_fragile(sim);
 	if (faults_has(sim, SIM_FAULT_DELAY))
 		set_ways(sim);
@@ -216,6 +228,36 @@ static void crash(struct sim *sim)
 	heap_push(&sim->heap, sim->now_us + draw_mean(r, 4 * SECOND_US), ENTRY_OPEN, (uint32_t)s->index, 0, NULL);
 }
 
+/* Who was with one twin may be with the other now. */
+static void change_sides(struct sim *sim)
+{
+	for (size_t i = 0; i < sim->site_count; i++) {
+		if (!sim->sites[i].is_twin)
+			continue;
+		sim_fired(sim, SIM_FAULT_TWINS);
+		for (size_t other = 0; other < sim->site_count; other++)
+			net_reset(sim, i, other);
+	}
+	sim->sides = (uint32_t)rng_next(rng_of(sim, SIM_FAULT_TWINS));
+}
+
+/* In half of the runs they go on until the end; twins end here. */
+static void end_liars(struct sim *sim)
+{
+	bool do_end = sim->options.seed % 2 == 0;
+
+	sim->liars_are_over = do_end;
+	for (size_t i = 0; i < sim->site_count; i++) {
+		struct site *s = &sim->sites[i];
+
+		if (!s->is_liar || (!do_end && !s->is_twin))
+			continue;
+		site_crash(s, DISK_PROCESS_KILLED);
+		net_site_gone(sim, s);
+		s->has_ended = true;
+	}
+}
+
 void faults_begin(struct sim *sim, enum sim_fault fault)
 {
 	struct rng *r = rng_of(sim, fault);
@@ -254,6 +296,9 @@ void faults_begin(struct sim *sim, enum sim_fault fault)
 	case SIM_FAULT_CRASH:
 		crash(sim);
 		return;
+	case SIM_FAULT_TWINS:
+		change_sides(sim);
+		return;
 	case SIM_FAULT_PAUSE:
 		s = &sim->sites[any_site(sim, r)];
 		sim_fired(sim, fault);
@@ -276,6 +321,13 @@ void faults_begin(struct sim *sim, enum sim_fault fault)
 	case SIM_FAULT_REORDER:
 	case SIM_FAULT_CLOCK:
 	case SIM_FAULT_WORKER:
+	case SIM_FAULT_SILENT:
+	case SIM_FAULT_BAD_NEW_VIEW:
+	case SIM_FAULT_HUGE_VIEW:
+	case SIM_FAULT_OLD:
+	case SIM_FAULT_TRICKLE:
+	case SIM_FAULT_EQUIVOCATE:
+	case SIM_FAULT_FORGE:
 	case SIM_FAULT_DISK:
 	case SIM_FAULT_LOST_WRITE:
 	case SIM_FAULT_GARBAGE:
@@ -312,13 +364,14 @@ void faults_undo(struct sim *sim, enum sim_fault fault, uint64_t what)
 void faults_end(struct sim *sim)
 {
 	sim->faults.are_over = true;
+	end_liars(sim);
 	net_heal(sim);
 	for (size_t i = 0; i < sim->site_count; i++) {
 		if (sim->sites[i].disk)
 			disk_set_plan(sim->sites[i].disk, &disk_plan_none);
 		sim->sites[i].clock_ms = 0;
 		sim->sites[i].paused_until_us = 0;
-		if (sim->sites[i].state == SITE_DOWN)
+		if (sim->sites[i].state == SITE_DOWN && !sim->sites[i].has_ended)
 			site_open(&sim->sites[i]);
 	}
 }

@@ -6,6 +6,7 @@
  *   site.c    a node's life: opened, closed, its writer and its workers
  *   net.c     connections, frames and what happens to them
  *   fault.c   what goes wrong, and when
+ *   liar.c    what liars make of their messages
  *   client.c  transfers, sent and sent again until they are final
  *   oracle.c  what must never happen
  */
@@ -76,6 +77,17 @@ enum site_state {
 	SITE_ENDING, /* winds down, then starts again */
 };
 
+#define LIAR_PAIR_MAX 8
+#define LIAR_OLD_MAX 32
+struct liar {
+	struct {
+		struct hash shown, other;
+	} pairs[LIAR_PAIR_MAX];
+	size_t next_pair;
+	struct buf old[LIAR_OLD_MAX];
+	size_t next_old;
+};
+
 struct site {
 	struct sim *sim;
 	size_t index;
@@ -86,6 +98,9 @@ struct site {
 	bool is_fragile;             /* its disk may lose what it had promised */
 	bool has_lost;               /* all that it had, the record of what it signed included */
 	bool is_liar;                /* the oracle believes nothing of its key */
+	bool has_ended;              /* for this run */
+	bool is_twin;                /* one of two with its key */
+	struct liar liar;
 	enum site_state state;
 	uint64_t life;               /* counts openings */
 	uint64_t paused_until_us;
@@ -187,7 +202,7 @@ void net_connect(struct site *from, size_t dial, const char *endpoint);
 void net_connected(struct sim *sim, uint32_t conn);
 void net_write(struct site *from, uint64_t handle, struct bytes bytes);
 /* One frame of an open connection, with all that may happen to it. */
-void net_send_frame(struct sim *sim, uint32_t conn, unsigned to, struct bytes frame);
+void net_send_frame(struct sim *sim, uint32_t conn, unsigned to, struct bytes frame, uint64_t after_us);
 void net_close(struct site *from, uint64_t handle);
 void net_arrive(struct sim *sim, struct packet *packet);
 void net_cut(struct sim *sim, size_t from, size_t to, bool is_cut);
@@ -204,11 +219,18 @@ struct faults {
 	struct rng rngs[SIM_FAULT_COUNT]; /* one a kind: without one the others come as before */
 };
 
+void faults_choose(struct sim *sim); /* which kinds this seed has */
 void faults_init(struct sim *sim);
 void faults_begin(struct sim *sim, enum sim_fault fault);
 void faults_undo(struct sim *sim, enum sim_fault fault, uint64_t what);
 void faults_end(struct sim *sim);
 static inline bool faults_has(const struct sim *sim, enum sim_fault fault);
+
+/* --- liar.c --- */
+
+/* A consensus message of a liar's, on its way to one receiver. */
+void liar_send(struct sim *sim, struct site *s, uint32_t conn, unsigned to, struct bytes message);
+void liar_clear(struct site *s);
 
 /* --- client.c --- */
 
@@ -237,11 +259,13 @@ void client_final(struct sim *sim, size_t index);
 struct sim {
 	struct sim_options options;
 	struct sim_result *result;
-	struct rng rng, net_rng;
+	struct rng rng, net_rng, liar_rng;
 	uint64_t now_us;
 	uint64_t heal_us;        /* when faults end */
 	uint64_t deadline_us;    /* for all to be final after that */
 	bool is_healed, is_over;
+	bool liars_are_over;     /* what they do after the faults is nothing */
+	uint32_t sides;          /* a bit a site: on which twin's side it is */
 	bool has_moved;          /* a block has come since */
 	uint64_t height_healed;
 	bool is_quiet;           /* nothing new is sent */
@@ -269,8 +293,10 @@ static inline void sim_fired(struct sim *sim, enum sim_fault fault)
 	sim->result->firings[fault]++;
 }
 
-/* Where a site gets who dials `identity`: of twins, one. */
+/* Where a site gets who dials `identity`: of twins, the one on whose side it is. */
 size_t sim_route(const struct sim *sim, const struct site *from, size_t identity);
+/* True if one of these is a twin, and the other on the other's side. */
+bool sim_are_apart(const struct sim *sim, size_t a, size_t b);
 /* A site hands a frame to the network: seen by the oracle, or changed by a liar. */
 void sim_sent(struct sim *sim, struct site *from, uint32_t conn, unsigned to, struct bytes frame);
 

@@ -120,7 +120,7 @@ static bool may_be_doubled(struct bytes frame)
 	return kind == WIRE_CONSENSUS || kind == WIRE_TRANSACTIONS || kind == WIRE_STATUS || kind == WIRE_EVIDENCE;
 }
 
-void net_send_frame(struct sim *sim, uint32_t slot, unsigned to, struct bytes frame)
+void net_send_frame(struct sim *sim, uint32_t slot, unsigned to, struct bytes frame, uint64_t after_us)
 {
 	struct net *net = &sim->net;
 	bool can_be_harmed = !sim->faults.are_over && may_be_harmed(frame), may_overtake = false;
@@ -129,7 +129,7 @@ void net_send_frame(struct sim *sim, uint32_t slot, unsigned to, struct bytes fr
 	net->frame_count++;
 	if (can_be_harmed && net->loss && draw_is(&sim->net_rng, net->loss)) {
 		sim_fired(sim, SIM_FAULT_LOSS);
-		net->conns[slot].unsaid[1 - to] += frame.size;
+		net->conns[slot].unsaid[1 - to] += sim->sites[net->conns[slot].ends[1 - to]].is_liar ? 0 : frame.size;
 		return;
 	}
 	if (can_be_harmed && may_be_doubled(frame)) {
@@ -139,12 +139,12 @@ void net_send_frame(struct sim *sim, uint32_t slot, unsigned to, struct bytes fr
 			p = packet_new(net, slot, to);
 			p->is_copy = true;
 			buf_append_bytes(&p->bytes, frame);
-			post(sim, p, 1 + draw_mean(&sim->net_rng, 2 * SECOND_US), true);
+			post(sim, p, after_us + 1 + draw_mean(&sim->net_rng, 2 * SECOND_US), true);
 		}
 	}
 	p = packet_new(net, slot, to);
 	buf_append_bytes(&p->bytes, frame);
-	post(sim, p, 0, may_overtake);
+	post(sim, p, after_us, may_overtake || after_us > 0);
 }
 
 void net_write(struct site *from, uint64_t handle, struct bytes bytes)
@@ -161,6 +161,7 @@ void net_write(struct site *from, uint64_t handle, struct bytes bytes)
 		size_t size = FRAME_HEADER + load_be32(bytes.data + at);
 		struct bytes frame = bytes_of(bytes.data + at, MIN(size, bytes.size - at));
 
+		c->unsaid[end] += from->is_liar ? frame.size : 0; /* what leaves may be another */
 		sim_sent(sim, from, slot, 1 - end, frame);
 		at += frame.size;
 	}
@@ -270,7 +271,7 @@ void net_arrive(struct sim *sim, struct packet *p)
 		c->has_closed[p->to] = true;
 		site_peer(s, &event);
 	} else {
-		c->unsaid[1 - p->to] += p->is_copy ? 0 : p->bytes.size;
+		c->unsaid[1 - p->to] += p->is_copy || sim->sites[c->ends[1 - p->to]].is_liar ? 0 : p->bytes.size;
 		give_bytes(sim, p);
 		say_sent(sim, c, p->conn, 1 - p->to);
 	}
@@ -281,7 +282,7 @@ void net_arrive(struct sim *sim, struct packet *p)
 
 static bool is_reachable(const struct sim *sim, size_t a, size_t b)
 {
-	return !sim->net.ways[a][b].is_cut && !sim->net.ways[b][a].is_cut;
+	return !sim_are_apart(sim, a, b) && !sim->net.ways[a][b].is_cut && !sim->net.ways[b][a].is_cut;
 }
 
 static uint32_t conn_new(struct net *net)

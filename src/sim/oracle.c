@@ -211,6 +211,11 @@ static const struct set *set_of(const struct oracle *o, uint64_t height)
 	return &o->sets[i];
 }
 
+struct hash oracle_set_hash(const struct oracle *o, uint64_t height)
+{
+	return set_of(o, height)->hash;
+}
+
 /* --- accounts --- */
 
 static struct purse *purse_of(struct oracle *o, const struct addr *address)

@@ -43,6 +43,9 @@ void oracle_message(struct oracle *o, struct sim *sim, const struct site *s, str
 uint64_t oracle_height(const struct oracle *o);
 uint64_t oracle_view(const struct oracle *o);
 
+/* The hash of the set that decides a height. */
+struct hash oracle_set_hash(const struct oracle *o, uint64_t height);
+
 /* At the end: every correct node still has all that it showed. */
 void oracle_end(struct oracle *o, struct sim *sim);
 

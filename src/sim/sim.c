@@ -61,33 +61,60 @@ void sim_found(struct sim *sim, enum sim_verdict verdict, const char *format, ..
 	va_end(args);
 }
 
-size_t sim_route(const struct sim *sim, const struct site *from, size_t identity)
+static size_t twin_of(const struct sim *sim, size_t identity)
 {
-	(void)sim;
-	(void)from;
+	for (size_t i = sim->validator_count + sim->observer_count; i < sim->site_count; i++)
+		if (sim->sites[i].identity == identity)
+			return i;
 	return identity;
 }
 
+size_t sim_route(const struct sim *sim, const struct site *from, size_t identity)
+{
+	if (!sim->sites[identity].is_twin || !(sim->sides >> from->index & 1))
+		return identity;
+	return twin_of(sim, identity);
+}
+
+static bool is_on_side(const struct sim *sim, const struct site *twin, const struct site *other)
+{
+	return (twin->index != twin->identity) == (sim->sides >> other->index & 1);
+}
+
+bool sim_are_apart(const struct sim *sim, size_t a, size_t b)
+{
+	const struct site *one = &sim->sites[a], *two = &sim->sites[b];
+
+	return (one->is_twin && !is_on_side(sim, one, two)) || (two->is_twin && !is_on_side(sim, two, one));
+}
+
 /* A consensus envelope: length, tag, length, tag of its one field, length, message. */
-static void observe(struct sim *sim, const struct site *from, struct bytes frame)
+static struct bytes message_in(struct bytes frame)
 {
 	size_t at = 4;
 
+	if (frame.size < 8 || frame.data[4] >> 3 != WIRE_CONSENSUS)
+		return (struct bytes){ 0 };
 	for (int i = 0; i < 2; i++) {
 		at++; /* tag */
 		while (at < frame.size && frame.data[at] >= 0x80)
 			at++;
 		at++;
 	}
-	if (at < frame.size)
-		oracle_message(sim->oracle, sim, from, bytes_of(frame.data + at, frame.size - at));
+	return at < frame.size ? bytes_of(frame.data + at, frame.size - at) : (struct bytes){ 0 };
 }
 
 void sim_sent(struct sim *sim, struct site *from, uint32_t conn, unsigned to, struct bytes frame)
 {
-	if (frame.size > 8 && frame.data[4] >> 3 == WIRE_CONSENSUS)
-		observe(sim, from, frame);
-	net_send_frame(sim, conn, to, frame);
+	struct bytes message = message_in(frame);
+
+	if (message.size > 0 && from->is_liar) {
+		liar_send(sim, from, conn, to, message);
+		return;
+	}
+	if (message.size > 0)
+		oracle_message(sim->oracle, sim, from, message);
+	net_send_frame(sim, conn, to, frame, 0);
 }
 
 /* --- making a world --- */
@@ -113,6 +140,48 @@ static void make_sites(struct sim *sim)
 		members[i] = (struct validator){ s->address, { sim->weights[i] } };
 	}
 	CHECK(validator_set_init(&sim->genesis.validators, members, sim->validator_count, NULL) == OK);
+}
+
+static bool has_lies(const struct sim *sim, struct rng *r)
+{
+	uint64_t lies = FAULT_BIT(TWINS) | FAULT_BIT(SILENT) | FAULT_BIT(BAD_NEW_VIEW) | FAULT_BIT(HUGE_VIEW) |
+			FAULT_BIT(OLD) | FAULT_BIT(TRICKLE) | FAULT_BIT(EQUIVOCATE) | FAULT_BIT(FORGE);
+
+	return draw_is(r, 600) && (sim->faults.active & lies);
+}
+
+static void make_twin(struct sim *sim, struct site *of)
+{
+	struct site *twin = &sim->sites[sim->site_count++];
+
+	of->is_twin = true;
+	*twin = *of;
+	twin->index = sim->site_count - 1;
+}
+
+/* Some validators, with at most f of the weight. */
+static void make_liars(struct sim *sim)
+{
+	struct rng *r = &sim->liar_rng;
+	uint64_t left = (sim->genesis.validators.total.n - 1) / 3;
+	bool are_there;
+	size_t first;
+
+	rng_init(r, sim->options.seed ^ 0x11a7);
+	first = draw(r, 0, sim->validator_count - 1);
+	are_there = has_lies(sim, r);
+	for (size_t i = 0; i < sim->validator_count && are_there; i++) {
+		struct site *s = &sim->sites[(first + i) % sim->validator_count];
+
+		if (sim->weights[s->index] > left || draw_is(r, 200))
+			continue;
+		left -= sim->weights[s->index];
+		s->is_liar = true;
+		if (sim->faults.active & FAULT_BIT(TWINS) && sim->site_count < SITE_MAX && draw_is(r, 700))
+			make_twin(sim, s);
+	}
+	sim->sides = (uint32_t)rng_next(r);
+	sim->faulty_left = left;
 }
 
 static void make_genesis_hash(struct sim *sim)
@@ -149,8 +218,8 @@ static void make(struct sim *sim)
 	client_init(sim);
 	make_genesis_hash(sim);
 	sim->oracle = oracle_new(sim);
-	sim->faulty_left = sim->genesis.validators.total.n - 1;
-	sim->faulty_left /= 3;
+	faults_choose(sim);
+	make_liars(sim);
 	faults_init(sim);
 	for (size_t i = 0; i < sim->site_count; i++)
 		heap_push(&sim->heap, draw(r, 0, SECOND_US / 2), ENTRY_OPEN, (uint32_t)i, 0, NULL);
@@ -204,7 +273,7 @@ static void on_entry(struct sim *sim, const struct entry *e)
 		net_arrive(sim, e->p);
 		return;
 	case ENTRY_OPEN:
-		if (sim->sites[e->a].state == SITE_DOWN)
+		if (sim->sites[e->a].state == SITE_DOWN && !sim->sites[e->a].has_ended)
 			site_open(&sim->sites[e->a]);
 		return;
 	case ENTRY_CLIENT:
@@ -230,7 +299,7 @@ static uint64_t time_to_go_on_us(const struct sim *sim)
 {
 	uint64_t ms = 15000 + 2 * 10000 + 5000, view = oracle_view(sim->oracle);
 
-	for (uint64_t v = view; v <= view + sim->validator_count / 3 + 2; v++)
+	for (uint64_t v = view; v <= view + sim->validator_count + 2; v++)
 		ms += sim->genesis.params.view_timeout_ms << MIN(v, (uint64_t)6);
 	return ms * 1000;
 }
@@ -313,8 +382,10 @@ static void unmake(struct sim *sim)
 	while (heap_pop(&sim->heap, &e))
 		if (e.kind == ENTRY_PACKET)
 			net_drop(sim, e.p);
-	for (size_t i = 0; i < sim->site_count; i++)
+	for (size_t i = 0; i < sim->site_count; i++) {
+		liar_clear(&sim->sites[i]);
 		site_free(&sim->sites[i]);
+	}
 	net_clear(sim);
 	heap_clear(&sim->heap);
 	client_clear(sim);

@@ -46,6 +46,15 @@
 	X(CLOCK, "clock", "clocks that are up to 30 s wrong")                                  \
 	X(JUMP, "jump", "a clock jumps by up to 30 s, either way")                             \
 	X(WORKER, "worker", "workers that take up to 300 ms")                                  \
+	/* Liars, up to f of the weight. */                                                    \
+	X(TWINS, "twins", "liars: two nodes with one key, each with some of the others")       \
+	X(SILENT, "silent-leader", "liars: proposals that some never get")                     \
+	X(BAD_NEW_VIEW, "bad-new-view", "liars: proposals whose justification is wrong, claims left out") \
+	X(HUGE_VIEW, "huge-view", "liars: view-changes to views far away")                     \
+	X(OLD, "old-messages", "liars: what they sent long ago, again")                        \
+	X(TRICKLE, "trickle", "liars: votes that come late, one here, one there")              \
+	X(EQUIVOCATE, "equivocate", "liars: two blocks, two votes, to two parts of the others") \
+	X(FORGE, "forge", "liars: in others' names, for other heights, bytes that are none")   \
 	/* The disk's, in the order of disk.h. */                                              \
 	X(DISK, "torn-write", "disk: a crash leaves some of what was not synced")              \
 	X(LOST_WRITE, "lost-write", "disk: a crash leaves nothing of it")                      \

@@ -299,6 +299,10 @@ static void on_refused(struct site *s, const struct err *err)
 		 disk_damage(s->disk, NULL), disk_death(s->disk));
 	s->state = SITE_DOWN;
 	s->refusal_count++;
+	if (s->is_liar && s->is_validator && !was_dead && excuses_of(s) == s->excuses) {
+		start_over(s); /* whatever it told itself */
+		return;
+	}
 	if (is_damaged(s) && !was_dead && excuses_of(s) == s->excuses) {
 		start_over(s);
 	} else if (was_dead || excuses_of(s) > s->excuses) {
