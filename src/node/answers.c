@@ -9,6 +9,7 @@ int node_submit(struct node *n, struct tx *t, struct err *err)
 {
 	struct txpool_account account;
 	struct account sender;
+	struct err broken = { 0 };
 	int code;
 
 	if (n->is_stopped || n->is_winding_down)
@@ -16,10 +17,10 @@ int node_submit(struct node *n, struct tx *t, struct err *err)
 	if (n->is_stalled)
 		return ERR_SET(err, RPC_E_LIMIT, "the node takes no transactions: %s", n->stall.message);
 	code = state_account(&(struct state_view){ store_state(n->store).ops, store_state(n->store).ctx },
-			     &sender, &t->sender, err);
+			     &sender, &t->sender, &broken);
 	if (code != OK) {
-		node_stop(n, err);
-		return RPC_E_INTERNAL;
+		node_stop(n, &broken); /* gossip's has no `err` */
+		return ERR_SET(err, RPC_E_INTERNAL, "%s", broken.message);
 	}
 	account = (struct txpool_account){ sender.nonce, sender.balance };
 	code = exec_admit(&n->config.genesis->params, store_state(n->store), t, &sender, err);
