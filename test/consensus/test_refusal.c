@@ -419,3 +419,25 @@ Test(refusal, forged_statement_accuses_nobody)
 	cr_assert(rig_find(&r, CONSENSUS_EFFECT_EVIDENCE), "that of the true one and this");
 	rig_end(&r);
 }
+
+/* Nobody's vote costs more than one look, whatever comes late: two a member and block, at any size. */
+Test(refusal, block_costs_at_most_two_verifications_a_member)
+{
+	for (unsigned count = 4; count < 32; count += 9) {
+		struct rig r;
+
+		rig_make_of(&r, (1u << count) - 1, NULL);
+		rig_propose(&r, &(struct proposal){ .from = 1, .mark = 1 });
+		rig_executed(&r, 1, true);
+		cr_assert(rig_persist(&r));
+		for (enum message_kind kind = MESSAGE_PREPARE; kind <= MESSAGE_COMMIT; kind++)
+			for (unsigned again = 0; again < 2; again++)
+				for (size_t key = 1; key < count; key++) {
+					rig_vote(&r, kind, key, 0, 1);
+					rig_persist(&r);
+				}
+		cr_assert_eq(rig_status(&r).height, 2);
+		cr_assert_leq(r.verify_count, 2 * count, "%llu for %u", (unsigned long long)r.verify_count, count);
+		rig_end(&r);
+	}
+}

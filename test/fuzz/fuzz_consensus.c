@@ -17,13 +17,17 @@
 const char *const fuzz_seeds[] = {
 	/* Record bytes: the first byte is odd. */
 	"01f8c0",
-	"01c5c0c080c3010101", "01c6c0c080c401808001",
+	/* A set's hash, no message, no prepares, no block, a position. */
+	"01e8a0" "0000000000000000000000000000000000000000000000000000000000000000" "c0c080c3010101",
+	"01e9a0" "0000000000000000000000000000000000000000000000000000000000000000" "c0c080c401808001",
 	/* Operations: a proposal, executed, persisted, votes of two, persisted. */
 	"00" "03010000" "0601" "04" "05020100" "05020200" "04" "05030100" "05030200" "04",
 	/* Time-outs, view-changes of two, a proposal to lead. */
 	"00" "00ff" "00ff" "04" "07010300" "07020300" "0601" "04" "09" "00ff" "04",
 	/* Work, a restart, blocks of others. */
-	"00" "0101" "0200" "04" "09" "0801" "0802" "00ff" "09",
+	"00" "0101" "0200" "04" "0b" "0801" "0802" "00ff" "0b",
+	/* Checkpoints of two, one twice; what is written; a set that changes. */
+	"00" "090101" "090201" "090202" "0801" "0a01" "00ff" "0a01" "0c" "0801" "03010000" "0601" "04",
 	"", "00", NULL,
 };
 
@@ -40,7 +44,10 @@ struct signed_value {
 
 struct driver {
 	struct bytes in;
-	struct validator_set set;
+	struct validator_set set, sets[2]; /* that of the height, and the two that alternate */
+	uint64_t epoch;
+	bool is_turn_due;         /* the next height is decided by the other set */
+	struct consensus_epoch next;
 	struct consensus_config config;
 	struct consensus *c;
 	struct consensus_effects effects;
@@ -93,8 +100,7 @@ static bool fuzz_verify(void *ctx, const struct signature *sig, const struct has
 static size_t fuzz_proposer(void *ctx, const struct consensus_epoch *epoch, uint64_t height, uint64_t view)
 {
 	(void)ctx;
-	(void)epoch;
-	return (height + view) % COUNT;
+	return (height + view) % epoch->set->count;
 }
 
 static bool fuzz_is_block(void *ctx, struct bytes sealed, const struct hash *hash)
@@ -131,6 +137,28 @@ static void note_signed(struct driver *d, const struct message *m)
 		d->values[d->value_count++] = now;
 }
 
+/* The height after `first - 1` is decided by the other set. */
+static const struct consensus_epoch *next_of(struct driver *d, uint64_t first)
+{
+	if (!d->is_turn_due)
+		return NULL;
+	d->next = (struct consensus_epoch){ d->epoch + 1, first, &d->sets[(d->epoch + 1) % 2] };
+	return &d->next;
+}
+
+static void take_turn(struct driver *d)
+{
+	if (d->is_turn_due) {
+		d->config.before = d->config.epoch;
+		d->epoch++;
+		d->set = d->sets[d->epoch % 2];
+		d->config.epoch = (struct consensus_epoch){ d->epoch, d->tip.height + 1, &d->sets[d->epoch % 2] };
+		d->config.before.set = &d->sets[(d->epoch + 1) % 2];
+	}
+	d->is_turn_due = false;
+	CHECK(consensus_get_epoch(d->c)->number == d->epoch);
+}
+
 static void follow(struct driver *d)
 {
 	for (size_t i = 0; i < d->effects.count; i++) {
@@ -146,8 +174,11 @@ static void follow(struct driver *d)
 			break;
 		case CONSENSUS_EFFECT_SEND:
 			CHECK(message_decode(&m, e->send, NULL) == OK);
-			CHECK(message_validator(&m) == 0 && message_check(&m, &d->set, NULL) == OK);
-			note_signed(d, &m);
+			/* A late commit is of the height below, maybe of another set. */
+			if (message_height(&m) > d->tip.height) {
+				CHECK(message_validator(&m) == 0 && message_check(&m, &d->set, NULL) == OK);
+				note_signed(d, &m);
+			}
 			message_clear(&m);
 			break;
 		case CONSENSUS_EFFECT_EXECUTE:
@@ -158,6 +189,7 @@ static void follow(struct driver *d)
 			CHECK(hash_equal(&d->candidate, &e->commit.hash));
 			d->tip.height++;
 			d->tip.time_ms = d->now_ms;
+			take_turn(d);
 			break;
 		case CONSENSUS_EFFECT_TRACE:
 			CHECK(e->trace != CONSENSUS_TRACE_SIGN_FAILED);
@@ -309,6 +341,7 @@ static void op_propose(struct driver *d)
 	e.proposed.sealed = d->bound.size ? buf_bytes(&d->bound) : block_of(&mark);
 	keccak256(&e.proposed.hash, e.proposed.sealed);
 	e.proposed.time_ms = d->now_ms;
+	e.next = next_of(d, d->tip.height + 2);
 	if (before.phase == CONSENSUS_PROPOSING)
 		d->candidate = e.proposed.hash;
 	step(d, e);
@@ -324,6 +357,7 @@ static void op_executed(struct driver *d)
 	e.executed.hash = d->executing;
 	e.executed.is_valid = how % 4 != 0;
 	e.executed.time_ms = d->now_ms;
+	e.next = next_of(d, d->tip.height + 2);
 	d->candidate = d->executing;
 	step(d, e);
 }
@@ -343,6 +377,28 @@ static void op_committed(struct driver *d)
 	d->tip.height += 1 + take(d) % 3u;
 	d->tip.time_ms = d->now_ms;
 	e.committed = d->tip;
+	e.next = next_of(d, d->tip.height + 1);
+	step(d, e);
+	take_turn(d);
+}
+
+static void op_checkpoint(struct driver *d)
+{
+	uint8_t who = take(d), mark = take(d);
+	struct checkpoint p = { .height = d->tip.height + who / 64u, .validator = who % 8 };
+	struct hash digest;
+
+	keccak256(&p.block_hash, block_of(&mark));
+	checkpoint_digest(&p, 1, &d->set.hash, &digest);
+	mac(who % COUNT, &digest, &p.signature);
+	step(d, (struct consensus_event){ .kind = CONSENSUS_EVENT_CHECKPOINT, .checkpoint = &p });
+}
+
+static void op_written(struct driver *d)
+{
+	struct consensus_event e = { .kind = CONSENSUS_EVENT_WRITTEN };
+
+	e.written.height = d->tip.height - MIN(d->tip.height, (uint64_t)take(d) % 4);
 	step(d, e);
 }
 
@@ -354,9 +410,17 @@ static void op_restart(struct driver *d)
 	start(d);
 }
 
+static bool is_fresh(const struct driver *d)
+{
+	struct consensus_status s;
+
+	consensus_get_status(d->c, &s);
+	return s.phase == CONSENSUS_IDLE && s.view == 0;
+}
+
 static void operate(struct driver *d)
 {
-	switch (take(d) % 10) {
+	switch (take(d) % 13) {
 	case 0:
 		d->now_ms += take(d) * 16u;
 		step(d, (struct consensus_event){ .kind = CONSENSUS_EVENT_TICK });
@@ -384,6 +448,16 @@ static void operate(struct driver *d)
 		return;
 	case 8:
 		op_committed(d);
+		return;
+	case 9:
+		op_checkpoint(d);
+		return;
+	case 10:
+		op_written(d);
+		return;
+	case 12:
+		/* Not once a block has executed: what comes next is the same for all of a height. */
+		d->is_turn_due |= is_fresh(d);
 		return;
 	default:
 		op_restart(d);
@@ -422,11 +496,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	d->tip = (struct consensus_tip){ .time_ms = START_MS, .empty_count = CONFIRMATION_COUNT };
 	for (size_t i = 0; i < COUNT; i++)
 		members[i] = (struct validator){ { { (uint8_t)(i + 1) } }, { 1 } };
-	CHECK(validator_set_init(&d->set, members, COUNT, NULL) == OK);
+	CHECK(validator_set_init(&d->sets[0], members, COUNT, NULL) == OK);
+	members[2].weight.n = 3;
+	members[3].address.bytes[0] = 9;
+	CHECK(validator_set_init(&d->sets[1], members, COUNT, NULL) == OK);
+	d->set = d->sets[0];
 	d->config = (struct consensus_config){
 		.chain_id = 1,
 		.self = members[0].address,
-		.epoch = { .set = &d->set },
+		.epoch = { .set = &d->sets[0] },
 		.min_interval_ms = 10,
 		.heartbeat_ms = 1000,
 		.view_timeout_ms = 100,
