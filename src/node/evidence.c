@@ -203,6 +203,8 @@ void node_evidence_write(struct node *n)
 	/* The buffer has stopped growing. */
 	at = 0;
 	for (size_t i = 0; i < job->evidence_count; i++) {
+		if (job->evidence[i].value.size == 0)
+			continue;
 		job->evidence[i].value.data = job->payload.data + at;
 		at += job->evidence[i].value.size;
 	}

@@ -233,12 +233,14 @@ static void refuse(struct p2p *p, struct session *s, const struct err *err)
 void receive_frame(struct p2p *p, struct session *s)
 {
 	unsigned kinds = s->state == SESSION_HELLO ? HANDSHAKE_KINDS : READY_KINDS;
-	struct bytes in = bytes_of(s->in.data + s->in_start, s->in.size - s->in_start);
+	struct bytes in = bytes_of(NULL, 0);
 	struct err err = { 0 };
 	struct wire_message m;
 	enum wire_kind kind = WIRE_HELLO;
 	size_t size;
 
+	if (s->in.size > 0)
+		in = bytes_of(s->in.data + s->in_start, s->in.size - s->in_start);
 	if (wire_peek(in, kinds, &kind, &size, &err) != OK) {
 		refuse(p, s, &err);
 		return;

@@ -341,7 +341,8 @@ static bool run_once(struct network *net)
 
 		if (!s->is_up)
 			continue;
-		has_run |= run_jobs(s) | run_batches(s);
+		has_run |= run_jobs(s);
+		has_run |= run_batches(s);
 		node_on_turn_end(s->node);
 		if (s->wake_ms && s->wake_ms <= net->now_ms) {
 			s->wake_ms = 0;
