@@ -62,7 +62,7 @@ struct options {
 	bool is_quiet;
 	bool has_log;
 	enum log_level log_level;
-	bool is_replay, is_shrink;
+	bool is_replay, is_shrink, does_stop;
 };
 
 /* What adds up. */
@@ -108,6 +108,7 @@ static void usage(FILE *out)
 	      "  --shrink SEED      looks for the fewest faults and the shortest time with which it still\n"
 	      "                     fails, and prints the command that replays that\n"
 	      "  --state FILE       adds to what FILE counts, and goes on with the seed after its last\n"
+	      "  --stop             no new seeds after one that failed\n"
 	      "  --jobs N           processes at a time (default 1)\n"
 	      "  --log LEVEL        error, warn, info or debug, to standard error\n"
 	      "  --quiet            no progress\n"
@@ -155,7 +156,7 @@ static bool parse_seeds(struct options *o, const char *text)
 
 enum option_name {
 	OPTION_SEED = 256, OPTION_SEEDS, OPTION_VALIDATORS, OPTION_DURATION, OPTION_FAULTS, OPTION_LIST,
-	OPTION_REPLAY, OPTION_SHRINK, OPTION_STATE, OPTION_JOBS, OPTION_LOG, OPTION_QUIET, OPTION_HELP,
+	OPTION_REPLAY, OPTION_SHRINK, OPTION_STATE, OPTION_STOP, OPTION_JOBS, OPTION_LOG, OPTION_QUIET, OPTION_HELP,
 	OPTION_VERSION,
 };
 
@@ -169,6 +170,7 @@ static const struct option long_options[] = {
 	{ "replay", required_argument, NULL, OPTION_REPLAY },
 	{ "shrink", required_argument, NULL, OPTION_SHRINK },
 	{ "state", required_argument, NULL, OPTION_STATE },
+	{ "stop", no_argument, NULL, OPTION_STOP },
 	{ "jobs", required_argument, NULL, OPTION_JOBS },
 	{ "log", required_argument, NULL, OPTION_LOG },
 	{ "quiet", no_argument, NULL, OPTION_QUIET },
@@ -204,6 +206,9 @@ static bool take_option(struct options *o, int option, const char *value)
 		return parse_number(value, 0, UINT64_MAX / 2, &o->first);
 	case OPTION_STATE:
 		o->state = value;
+		return true;
+	case OPTION_STOP:
+		o->does_stop = true;
 		return true;
 	case OPTION_JOBS:
 		is_good = parse_number(value, 1, JOB_MAX, &n);
@@ -490,6 +495,12 @@ static bool start_next(struct batch *b, struct child *c)
 {
 	uint64_t count;
 
+	if (b->options->does_stop && b->totals->outcomes[OUTCOME_CLEAN] - b->before.outcomes[OUTCOME_CLEAN] <
+					     seeds_done(b->totals) - seeds_done(&b->before)) {
+		b->end = b->next;
+		b->rest_count = 0;
+		return false;
+	}
 	if (b->rest_count > 0) {
 		b->rest_count--;
 		start_child(b->options, c, b->rest[b->rest_count].first, b->rest[b->rest_count].count);

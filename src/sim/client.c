@@ -27,6 +27,8 @@ void client_init(struct sim *sim)
 		ecc_address(&c->addresses[i], &public);
 		fund(sim, &c->addresses[i]);
 	}
+	for (size_t i = 0; i < sim->validator_count + sim->observer_count; i++)
+		fund(sim, &sim->sites[i].address);
 	heap_push(&sim->heap, SECOND_US / 2, ENTRY_CLIENT, 0, 0, NULL);
 }
 
@@ -56,39 +58,69 @@ static void submit(struct sim *sim, struct transfer *t)
 	}
 }
 
-static void make_transfer(struct sim *sim)
+static void send_new(struct sim *sim, const struct tx *fields, const struct secret_key *key, bool is_vote)
 {
 	struct client *c = &sim->client;
-	size_t from = draw(&c->rng, 0, CLIENT_ACCOUNT_COUNT - 1);
-	struct tx fields = {
-		.type = TX_DYNAMIC_FEE, .has_chain_id = true, .chain_id = CHAIN_ID, .nonce = c->nonces[from]++,
-		.gas_limit = 21000, .max_fee = wei_of(100 * WEI_PER_GWEI),
-		.max_priority_fee = wei_of(draw(&c->rng, 0, 2 * WEI_PER_GWEI)),
-		.value = wei_of(draw(&c->rng, 0, WEI_PER_GWEI)),
-	};
 	struct transfer *t;
 
-	if (draw_is(&c->rng, 500))
-		fields.to = c->addresses[draw(&c->rng, 0, CLIENT_ACCOUNT_COUNT - 1)];
-	else
-		store_be64(fields.to.bytes, 0xee00000000000000ull | draw(&c->rng, 0, 7));
 	if (c->count == c->capacity) {
 		c->capacity = MAX(2 * c->capacity, (size_t)128);
 		c->transfers = xrealloc(c->transfers, c->capacity * sizeof(c->transfers[0]));
 	}
 	t = &c->transfers[c->count++];
-	*t = (struct transfer){ .sent_us = sim->now_us };
-	CHECK(tx_sign(&t->tx, sim->ecc, &fields, &c->keys[from], NULL) == OK);
+	*t = (struct transfer){ .sent_us = sim->now_us, .is_vote = is_vote };
+	CHECK(tx_sign(&t->tx, sim->ecc, fields, key, NULL) == OK);
 	CHECK(tx_recover(sim->ecc, t->tx, NULL) == OK);
-	oracle_sent(sim->oracle, t->tx, c->count - 1);
+	oracle_sent(sim->oracle, sim, t->tx, c->count - 1);
+	c->open_vote_count += is_vote;
 	submit(sim, t);
+}
+
+static struct tx fields_of(struct client *c, uint64_t *nonce, uint64_t gas)
+{
+	return (struct tx){
+		.type = TX_DYNAMIC_FEE, .has_chain_id = true, .chain_id = CHAIN_ID, .nonce = (*nonce)++,
+		.gas_limit = gas, .max_fee = wei_of(100 * WEI_PER_GWEI),
+		.max_priority_fee = wei_of(draw(&c->rng, 0, 2 * WEI_PER_GWEI)),
+	};
+}
+
+static void make_transfer(struct sim *sim)
+{
+	struct client *c = &sim->client;
+	size_t from = draw(&c->rng, 0, CLIENT_ACCOUNT_COUNT - 1);
+	struct tx fields = fields_of(c, &c->nonces[from], 21000);
+
+	fields.value = wei_of(draw(&c->rng, 0, WEI_PER_GWEI));
+	if (draw_is(&c->rng, 500))
+		fields.to = c->addresses[draw(&c->rng, 0, CLIENT_ACCOUNT_COUNT - 1)];
+	else
+		store_be64(fields.to.bytes, 0xee00000000000000ull | draw(&c->rng, 0, 7));
+	send_new(sim, &fields, &c->keys[from], false);
+}
+
+/* vote(address,uint256) of the validators' contract. */
+void client_vote(struct sim *sim, size_t voter, size_t subject, uint64_t weight)
+{
+	struct client *c = &sim->client;
+	struct tx fields = fields_of(c, &c->vote_nonces[voter], 3000000);
+	uint8_t data[68] = { 0x5f, 0x74, 0xbb, 0xde };
+
+	memcpy(data + 16, sim->sites[subject].address.bytes, 20);
+	store_be64(data + 60, weight);
+	fields.data = bytes_of(data, sizeof(data));
+	memcpy(fields.to.bytes + 17, (const uint8_t[]){ 0x57, 0x45, 0x01 }, 3);
+	send_new(sim, &fields, &sim->sites[voter].key, true);
 }
 
 void client_final(struct sim *sim, size_t index)
 {
-	if (!sim->client.transfers[index].is_final)
-		sim->client.final_count++;
-	sim->client.transfers[index].is_final = true;
+	struct transfer *t = &sim->client.transfers[index];
+
+	CHECK(!t->is_final);
+	t->is_final = true;
+	sim->client.final_count++;
+	sim->client.open_vote_count -= t->is_vote;
 }
 
 void client_turn(struct sim *sim)

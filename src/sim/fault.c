@@ -60,6 +60,8 @@ static uint64_t every_ms(enum sim_fault fault)
 		return 15000;
 	case SIM_FAULT_CRASH:
 	case SIM_FAULT_TWINS:
+	case SIM_FAULT_WEIGHTS:
+	case SIM_FAULT_MEMBERS:
 		return 10000;
 	}
 	UNREACHABLE();
@@ -228,6 +230,22 @@ static void crash(struct sim *sim)
 	heap_push(&sim->heap, sim->now_us + draw_mean(r, 4 * SECOND_US), ENTRY_OPEN, (uint32_t)s->index, 0, NULL);
 }
 
+static size_t any_real_site(struct sim *sim, struct rng *r)
+{
+	return draw(r, 0, sim->validator_count + sim->observer_count - 1);
+}
+
+/* All present members vote for it, if liars and bad disks keep to f then. */
+static void vote(struct sim *sim, enum sim_fault fault, size_t subject, uint64_t weight)
+{
+	if (sim->client.open_vote_count > 0 || !oracle_may_weigh(sim->oracle, sim, subject, weight))
+		return;
+	sim_fired(sim, fault);
+	for (size_t i = 0; i < sim->validator_count + sim->observer_count; i++)
+		if (oracle_is_member(sim->oracle, i))
+			client_vote(sim, i, subject, weight);
+}
+
 /* Who was with one twin may be with the other now. */
 static void change_sides(struct sim *sim)
 {
@@ -295,6 +313,12 @@ void faults_begin(struct sim *sim, enum sim_fault fault)
 		return;
 	case SIM_FAULT_CRASH:
 		crash(sim);
+		return;
+	case SIM_FAULT_WEIGHTS:
+		vote(sim, fault, draw(r, 0, sim->validator_count - 1), draw(r, 1, 10));
+		return;
+	case SIM_FAULT_MEMBERS:
+		vote(sim, fault, any_real_site(sim, r), draw_is(r, 500) ? 0 : draw(r, 1, 5));
 		return;
 	case SIM_FAULT_TWINS:
 		change_sides(sim);

@@ -237,7 +237,7 @@ void liar_clear(struct site *s);
 struct transfer {
 	struct tx *tx;
 	uint64_t sent_us, resent_us;
-	bool is_final;
+	bool is_vote, is_final;
 };
 
 struct client {
@@ -246,12 +246,14 @@ struct client {
 	struct addr addresses[CLIENT_ACCOUNT_COUNT];
 	uint64_t nonces[CLIENT_ACCOUNT_COUNT];
 	struct transfer *transfers;
-	size_t count, capacity, final_count;
+	size_t count, capacity, final_count, open_vote_count;
+	uint64_t vote_nonces[SITE_MAX];
 };
 
 void client_init(struct sim *sim);
 void client_clear(struct sim *sim);
 void client_turn(struct sim *sim);
+void client_vote(struct sim *sim, size_t voter, size_t subject, uint64_t weight);
 void client_final(struct sim *sim, size_t index);
 
 /* --- sim.c --- */

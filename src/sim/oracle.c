@@ -6,7 +6,6 @@
 #include "crypto/keccak.h"
 #include "sim/internal.h"
 
-#define MEMBER_MAX 256
 #define LOOK_BACK 4 /* old blocks read again at a head, now and then */
 
 typedef unsigned __int128 amount;
@@ -114,6 +113,7 @@ static void put_list(struct buf *out, const struct buf *body)
 
 struct member {
 	struct addr address;
+	size_t site;
 	uint64_t weight;
 };
 
@@ -121,7 +121,7 @@ struct member {
 struct set {
 	uint64_t first;
 	size_t count;
-	struct member members[MEMBER_MAX];
+	struct member members[SITE_MAX];
 	uint64_t quorum;
 	struct hash hash;
 };
@@ -141,6 +141,9 @@ struct sent {
 	struct hash hash;
 	struct addr from, to;
 	uint64_t nonce, value, max_fee, tip;
+	bool is_vote, has_succeeded;
+	size_t voter, subject;
+	uint64_t weight;
 	uint64_t gas, height; /* final there; 0: not yet */
 };
 
@@ -155,6 +158,9 @@ struct shown {
 struct oracle {
 	struct set *sets;
 	size_t set_count;
+	struct set next;      /* as far as is voted */
+	uint64_t votes[SITE_MAX][SITE_MAX]; /* of a subject, by voter; plus 1, 0: none */
+	uint64_t epoch_ms, parent_ms;       /* when the epoch began; the newest block's time */
 	struct agreed *chain; /* by height; 0 is genesis */
 	size_t chain_count, chain_capacity;
 	struct purse *accounts;
@@ -180,7 +186,7 @@ static int by_address(const void *a, const void *b)
 	return memcmp(((const struct member *)a)->address.bytes, ((const struct member *)b)->address.bytes, 20);
 }
 
-static void seal_set(struct oracle *o, struct set *s)
+static void seal_set(struct set *s)
 {
 	struct buf members = { 0 }, one = { 0 };
 	uint64_t total = 0;
@@ -199,7 +205,6 @@ static void seal_set(struct oracle *o, struct set *s)
 	keccak256(&s->hash, buf_bytes(&one));
 	buf_clear(&members);
 	buf_clear(&one);
-	(void)o;
 }
 
 static const struct set *set_of(const struct oracle *o, uint64_t height)
@@ -214,6 +219,77 @@ static const struct set *set_of(const struct oracle *o, uint64_t height)
 struct hash oracle_set_hash(const struct oracle *o, uint64_t height)
 {
 	return set_of(o, height)->hash;
+}
+
+static struct member *member_at(struct set *s, size_t site)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->members[i].site == site)
+			return &s->members[i];
+	return NULL;
+}
+
+bool oracle_is_member(const struct oracle *o, size_t site)
+{
+	return member_at((struct set *)(uintptr_t)&o->sets[o->set_count - 1], site) != NULL;
+}
+
+/* False if there can be no such set. */
+static bool weigh(struct set *s, const struct sim *sim, size_t site, uint64_t weight)
+{
+	struct member *m = member_at(s, site);
+
+	if (weight == 0 && m && s->count == 1)
+		return false;
+	if (weight == 0 && m)
+		*m = s->members[--s->count];
+	else if (m)
+		m->weight = weight;
+	else if (weight > 0 && s->count == SITE_MAX)
+		return false;
+	else if (weight > 0)
+		s->members[s->count++] = (struct member){ sim->sites[site].address, site, weight };
+	seal_set(s);
+	return true;
+}
+
+static bool has_few_faulty(const struct set *s, const struct sim *sim)
+{
+	uint64_t total = 0, faulty = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		const struct site *site = &sim->sites[s->members[i].site];
+
+		total += s->members[i].weight;
+		if (site->is_liar || site->is_fragile || site->has_lost)
+			faulty += s->members[i].weight;
+	}
+	return faulty <= (total - 1) / 3;
+}
+
+bool oracle_may_weigh(const struct oracle *o, const struct sim *sim, size_t site, uint64_t weight)
+{
+	struct set next = o->next;
+
+	return (weight > 0 || member_at(&next, site)) && weigh(&next, sim, site, weight) && next.count >= 4 &&
+	       has_few_faulty(&next, sim);
+}
+
+/* Q of the present members with one vote make it the next set's. */
+static bool count_vote(struct oracle *o, const struct sim *sim, const struct set *present, const struct sent *t)
+{
+	uint64_t before = o->votes[t->subject][t->voter], sum = 0;
+
+	if (!member_at((struct set *)(uintptr_t)present, t->voter))
+		return false;
+	o->votes[t->subject][t->voter] = t->weight + 1;
+	for (size_t i = 0; i < present->count; i++)
+		if (o->votes[t->subject][present->members[i].site] == t->weight + 1)
+			sum += present->members[i].weight;
+	if (sum < present->quorum || weigh(&o->next, sim, t->subject, t->weight))
+		return true;
+	o->votes[t->subject][t->voter] = before;
+	return false;
 }
 
 /* --- accounts --- */
@@ -248,8 +324,10 @@ struct oracle *oracle_new(const struct sim *sim)
 	map_init(&o->said, sizeof(struct spot), sizeof(struct hash), 1);
 	rng_init(&o->rng, sim->options.seed ^ 0x07ac1e);
 	for (size_t i = 0; i < sim->validator_count; i++)
-		first->members[first->count++] = (struct member){ sim->sites[i].address, sim->weights[i] };
-	seal_set(o, first);
+		first->members[first->count++] = (struct member){ sim->sites[i].address, i, sim->weights[i] };
+	seal_set(first);
+	o->next = *first;
+	o->epoch_ms = o->parent_ms = sim->genesis.time_ms;
 	for (size_t i = 0; i < sim->genesis.account_count; i++) {
 		struct purse *a = purse_of(o, &sim->genesis.accounts[i].address);
 
@@ -278,8 +356,9 @@ void oracle_free(struct oracle *o)
 	free(o);
 }
 
-void oracle_sent(struct oracle *o, const struct tx *t, size_t index)
+void oracle_sent(struct oracle *o, const struct sim *sim, const struct tx *t, size_t index)
 {
+	struct sent *s;
 	bool added;
 
 	CHECK(index == o->sent_count);
@@ -287,11 +366,20 @@ void oracle_sent(struct oracle *o, const struct tx *t, size_t index)
 		o->sent_capacity = MAX(2 * o->sent_capacity, (size_t)128);
 		o->sent = xrealloc(o->sent, o->sent_capacity * sizeof(o->sent[0]));
 	}
-	o->sent[o->sent_count] = (struct sent){
+	s = &o->sent[o->sent_count];
+	*s = (struct sent){
 		.hash = t->hash, .from = t->sender, .to = t->to, .nonce = t->nonce,
 		.value = t->value.n.limbs[0], .max_fee = t->max_fee.n.limbs[0],
-		.tip = t->max_priority_fee.n.limbs[0],
+		.tip = t->max_priority_fee.n.limbs[0], .is_vote = t->data.size > 0,
 	};
+	for (size_t i = 0; s->is_vote && i < sim->validator_count + sim->observer_count; i++) {
+		if (addr_equal(&sim->sites[i].address, &t->sender))
+			s->voter = i;
+		if (memcmp(sim->sites[i].address.bytes, t->data.data + 16, 20) == 0)
+			s->subject = i;
+	}
+	if (s->is_vote)
+		s->weight = load_be64(t->data.data + 60);
 	*(size_t *)map_put(&o->by_hash, &t->hash, &added) = o->sent_count++;
 	CHECK(added);
 }
@@ -439,7 +527,8 @@ static void transact(struct walk *w, const struct sent *t, uint64_t gas)
 	struct purse *from = purse_of(o, &t->from);
 	amount fee = (amount)price * gas;
 
-	if (from->nonce != t->nonce || from->balance < fee + t->value || t->max_fee < base || gas != 21000) {
+	if (from->nonce != t->nonce || from->balance < fee + t->value || t->max_fee < base ||
+	    (!t->is_vote && gas != 21000)) {
 		sim_found(w->sim, SIM_SAFETY, "block %llu has a transaction that could not be in it: nonce %llu, "
 			  "due %llu, gas %llu", (unsigned long long)w->height, (unsigned long long)t->nonce,
 			  (unsigned long long)from->nonce, (unsigned long long)gas);
@@ -447,7 +536,8 @@ static void transact(struct walk *w, const struct sent *t, uint64_t gas)
 	}
 	from->nonce++;
 	from->balance -= fee + t->value;
-	purse_of(o, &t->to)->balance += t->value;
+	if (t->value > 0)
+		purse_of(o, &t->to)->balance += t->value;
 	purse_of(o, &w->block->header.coinbase)->balance += (amount)(price - base) * gas;
 	o->burned += (amount)base * gas;
 }
@@ -471,13 +561,21 @@ static int note_tx(void *arg, const struct rpc_tx *t, struct err *err)
 	}
 	o->final[o->final_count++] = *index;
 	o->sent[*index].gas = t->receipt.gas_used;
+	o->sent[*index].has_succeeded = t->receipt.success;
 	return OK;
 }
 
 static void take_tx(struct walk *w, size_t index)
 {
-	w->o->sent[index].height = w->height;
-	transact(w, &w->o->sent[index], w->o->sent[index].gas);
+	struct sent *t = &w->o->sent[index];
+	bool succeeds = !t->is_vote || count_vote(w->o, w->sim, set_of(w->o, w->height), t);
+
+	t->height = w->height;
+	if (succeeds != t->has_succeeded)
+		sim_found(w->sim, SIM_SAFETY, "block %llu: a %s that %s by the rules has a receipt that says the opposite",
+			  (unsigned long long)w->height, t->is_vote ? "vote" : "transfer",
+			  succeeds ? "succeeds" : "fails");
+	transact(w, t, t->gas);
 	client_final(w->sim, index);
 }
 
@@ -531,14 +629,49 @@ static void take_rewards(struct oracle *o, const struct rpc_block *block)
 	}
 }
 
+/* Who decides the next height: known before this block's transactions. */
+static void plan_set(struct oracle *o, const struct sim *sim, uint64_t height, struct set *out)
+{
+	const struct chain_params *params = &sim->genesis.params;
+	const struct set *present = set_of(o, height);
+
+	*out = *present;
+	if (height - present->first + 1 < params->epoch_length &&
+	    (params->epoch_ms == 0 || o->parent_ms < o->epoch_ms || o->parent_ms - o->epoch_ms < params->epoch_ms))
+		return;
+	*out = o->next;
+	out->first = height + 1;
+}
+
+static void take_set(struct oracle *o, struct sim *sim, const struct rpc_block *block, uint64_t height,
+		     const struct set *after)
+{
+	const struct set *present = set_of(o, height);
+
+	if (!hash_equal(&block->commitments.validators_hash, &present->hash) ||
+	    !hash_equal(&block->commitments.next_validators_hash, &after->hash))
+		sim_found(sim, SIM_SAFETY, "block %llu names other validators than were voted",
+			  (unsigned long long)height);
+	o->parent_ms = block->commitments.time_ms;
+	if (after->first != height + 1)
+		return;
+	o->sets = xrealloc(o->sets, (o->set_count + 1) * sizeof(o->sets[0]));
+	o->sets[o->set_count++] = *after;
+	o->epoch_ms = o->parent_ms;
+	if (!has_few_faulty(after, sim))
+		sim->is_over = true; /* more than f by an unlucky count of old votes: says nothing */
+}
+
 /* False: its transactions can't be read, and that is excused. */
 static bool extend(struct oracle *o, struct sim *sim, struct site *s, const struct rpc_reader_backend *reader,
 		   void *snapshot, uint64_t height, const struct rpc_block *block)
 {
 	struct walk walk = { o, sim, s, block, height };
 	size_t first = o->final_count;
+	struct set after;
 	int code = OK;
 
+	plan_set(o, sim, height, &after);
 	if (!hash_equal(&block->header.parent_hash, &o->chain[height - 1].hash)) {
 		sim_found(sim, SIM_SAFETY, "block %llu does not stand on block %llu", (unsigned long long)height,
 			  (unsigned long long)height - 1);
@@ -559,6 +692,8 @@ static bool extend(struct oracle *o, struct sim *sim, struct site *s, const stru
 	for (size_t i = first; i < o->final_count && !sim->is_over; i++)
 		take_tx(&walk, o->final[i]);
 	take_rewards(o, block);
+	if (!sim->is_over)
+		take_set(o, sim, block, height, &after);
 	if (!sim->is_over && height == reader->ops->height(snapshot) && draw_is(&o->rng, 250))
 		check_accounts(&walk, reader, snapshot);
 	sim->result->digest = (sim->result->digest ^ load_be64(block->hash.bytes)) * 0x9e3779b97f4a7c15ull;

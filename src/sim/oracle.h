@@ -11,6 +11,7 @@
  *       the height's set, Q of weight
  *     transactions: those sent, once,
  *       in order of their nonces
+ *     the set: by the votes that were sent
  *     accounts as the model says;
  *       coins: genesis + rewards - burned
  */
@@ -27,8 +28,8 @@ struct oracle;
 struct oracle *oracle_new(const struct sim *sim);
 void oracle_free(struct oracle *o);
 
-/* The client made this transfer. */
-void oracle_sent(struct oracle *o, const struct tx *t, size_t index);
+/* The client made this transfer, or vote. */
+void oracle_sent(struct oracle *o, const struct sim *sim, const struct tx *t, size_t index);
 
 /* A node shows a new head, or its first one. */
 void oracle_head(struct oracle *o, struct sim *sim, struct site *s);
@@ -45,6 +46,12 @@ uint64_t oracle_view(const struct oracle *o);
 
 /* The hash of the set that decides a height. */
 struct hash oracle_set_hash(const struct oracle *o, uint64_t height);
+
+/* Whether liars and bad disks would have at most f of the next set with this weight in it,
+ * and it is a set. */
+bool oracle_may_weigh(const struct oracle *o, const struct sim *sim, size_t site, uint64_t weight);
+/* Of the set that decides the next height. */
+bool oracle_is_member(const struct oracle *o, size_t site);
 
 /* At the end: every correct node still has all that it showed. */
 void oracle_end(struct oracle *o, struct sim *sim);

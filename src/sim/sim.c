@@ -133,8 +133,8 @@ static void make_sites(struct sim *sim)
 		s->key = (struct secret_key){ { [31] = (uint8_t)(10 + i) } };
 		CHECK(ecc_public_key(sim->ecc, &public, &s->key, NULL) == OK);
 		ecc_address(&s->address, &public);
-		s->is_validator = i < sim->validator_count;
-		if (!s->is_validator)
+		s->is_validator = true; /* an observer may become a member */
+		if (i >= sim->validator_count)
 			continue;
 		sim->weights[i] = is_skewed ? draw(&sim->rng, 1, 10) : 1;
 		members[i] = (struct validator){ s->address, { sim->weights[i] } };
@@ -213,6 +213,10 @@ static void make(struct sim *sim)
 	params->view_timeout_ms = draw_is(r, 500) ? VIEW_TIMEOUT_MS_DEFAULT : draw(r, 300, 1000);
 	if (draw_is(r, 300))
 		params->reward_gwei = 0;
+	if (draw_is(r, 500))
+		params->epoch_length = draw(r, 4, 20);
+	else if (draw_is(r, 500))
+		params->epoch_ms = draw(r, 2000, 10000);
 	make_sites(sim);
 	net_init(sim);
 	client_init(sim);

@@ -46,6 +46,8 @@
 	X(CLOCK, "clock", "clocks that are up to 30 s wrong")                                  \
 	X(JUMP, "jump", "a clock jumps by up to 30 s, either way")                             \
 	X(WORKER, "worker", "workers that take up to 300 ms")                                  \
+	X(WEIGHTS, "weights", "epochs: validators vote other weights, also while views change") \
+	X(MEMBERS, "members", "epochs: observers are voted in, validators out")               \
 	/* Liars, up to f of the weight. */                                                    \
 	X(TWINS, "twins", "liars: two nodes with one key, each with some of the others")       \
 	X(SILENT, "silent-leader", "liars: proposals that some never get")                     \
