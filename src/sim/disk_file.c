@@ -18,8 +18,10 @@ void file_free(struct inode *f)
 /* Makes `b` hold `size` bytes; what it grows by is zero. */
 static void resize(struct buf *b, uint64_t size)
 {
-	if (size > b->size)
-		memset(buf_extend(b, (size_t)size - b->size), 0, (size_t)size - b->size);
+	size_t more = size > b->size ? (size_t)size - b->size : 0;
+
+	if (more)
+		memset(buf_extend(b, more), 0, more);
 	b->size = (size_t)size;
 }
 
@@ -137,21 +139,16 @@ void file_write_early(struct inode *f)
 
 void file_uncache(struct inode *f)
 {
-	bool is_dirty = f->resized_at != 0;
-
 	for (size_t i = 0; i < sectors_of(f->view.size); i++) {
 		size_t at = i * SECTOR_SIZE, end = MIN(at + SECTOR_SIZE, f->view.size);
 		size_t there = MAX(at, MIN(end, f->platter.size));
 
-		is_dirty |= f->sectors[i].dirty_since != 0;
 		if (f->sectors[i].dirty_since)
 			continue;
 		if (there > at)
 			memcpy(f->view.data + at, f->platter.data + at, there - at);
 		memset(f->view.data + there, 0, end - there);
 	}
-	if (!is_dirty)
-		resize(&f->view, f->platter.size);
 }
 
 void file_reload(struct inode *f)
