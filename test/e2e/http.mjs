@@ -77,6 +77,14 @@ function jsonRpcCases(node) {
 			assert.ok(replies.some((reply) => reply.result === "0x7a69"));
 			assert.ok(replies.some((reply) => reply.error?.code === -32600));
 		}],
+		["where there are only notifications the answer is empty, 204", async () => {
+			const one = '{"jsonrpc":"2.0","method":"eth_chainId"}';
+			for (const text of [one, `[${one},${one}]`]) {
+				const { status, body } = await post(node.url, text);
+				assert.equal(status, 204);
+				assert.equal(body, "");
+			}
+		}],
 	];
 }
 
