@@ -14,6 +14,9 @@
  * with the next proposal, so that memory and the logs' lead stay bounded. */
 #define NODE_WRITE_LEAD_MAX 8
 
+/* What finding a transaction's sender takes, about, on a core of today. */
+#define NODE_RECOVERY_US 40
+
 /* A flush of trie nodes is due after so many blocks or so many changed nodes. */
 #define NODE_FLUSH_NODE_COUNT 50000
 

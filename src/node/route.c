@@ -93,24 +93,36 @@ static void source_reject(void *ctx, struct tx *t, int code, const struct err *w
 struct proposal_clock {
 	const struct node_io *io;
 	uint64_t stop_ms;
+	size_t tx_max;
 };
 
 /* A proposer stops adding at a quarter of t0 of its own execution time, so that
- * slower validators can still execute the block within the view. */
+ * slower validators can still execute the block within the view. They also have to find the
+ * senders, which the proposer has found long before: that much again at the speed of a core. */
 static bool proposal_stop(void *ctx, size_t tx_count)
 {
 	const struct proposal_clock *clock = ctx;
 
-	return tx_count % 64 == 63 && clock->io->now_ms(clock->io->ctx) >= clock->stop_ms;
+	return tx_count >= clock->tx_max ||
+	       (tx_count % 64 == 63 && clock->io->now_ms(clock->io->ctx) >= clock->stop_ms);
+}
+
+static struct proposal_clock proposal_clock_of(const struct node *n)
+{
+	uint64_t quarter_ms = n->config.genesis->params.view_timeout_ms / 4;
+
+	return (struct proposal_clock){
+		.io = &n->io,
+		.stop_ms = n->io.now_ms(n->io.ctx) + quarter_ms,
+		.tx_max = consensus_get_epoch(n->consensus)->set->count > 1 ?
+				  MAX(quarter_ms * 1000 / NODE_RECOVERY_US, (uint64_t)1) : SIZE_MAX,
+	};
 }
 
 static int make_block(struct node *n, struct exec_result *out, struct err *err)
 {
 	struct proposal_source source = { .cursor = txpool_cursor_new(n->pool) };
-	struct proposal_clock clock = {
-		.io = &n->io,
-		.stop_ms = n->io.now_ms(n->io.ctx) + n->config.genesis->params.view_timeout_ms / 4,
-	};
+	struct proposal_clock clock = proposal_clock_of(n);
 	const struct exec_source from = { source_next, source_reject, &source };
 	struct exec_proposal proposal = node_proposal(n);
 	int code;

@@ -37,6 +37,11 @@ static uint64_t rig_now(void *ctx)
 	return ((struct rig *)ctx)->now_ms;
 }
 
+static uint64_t rig_steady_us(void *ctx)
+{
+	return ((struct rig *)ctx)->now_ms * 1000;
+}
+
 static void rig_wake(void *ctx, uint64_t at_ms)
 {
 	((struct rig *)ctx)->wake_ms = at_ms;
@@ -97,7 +102,7 @@ static void rig_open(struct rig *r)
 	};
 	const struct node_io io = {
 		.ctx = r, .now_ms = rig_now, .wake_at = rig_wake, .write = rig_write, .publish = rig_publish,
-		.stop = rig_stop,
+		.stop = rig_stop, .steady_us = rig_steady_us,
 	};
 	struct node_config config = {
 		.genesis = &r->genesis,
@@ -329,6 +334,31 @@ Test(node, nothing_is_shown_before_it_is_written)
 	cr_assert_eq(head_height(&r), 0);
 	write_some(&r);
 	cr_assert_eq(head_height(&r), 1);
+	rig_end(&r);
+}
+
+/* From the request's arrival to the head that shows the block, of own clients' alone. */
+Test(node, counts_how_long_a_transaction_took)
+{
+	struct buf text = { 0 };
+	struct rig r;
+
+	rig_make(&r, false);
+	r.now_ms += 7;
+	node_note_arrival(r.node, (r.now_ms - 2) * 1000);
+	send(&r, 0, 1, 5);
+	write_some(&r);
+	r.now_ms += 3;
+	write_all(&r);
+	cr_assert_eq(head_height(&r), 1);
+	node_metrics(r.node, &text);
+	buf_append_byte(&text, '\0');
+	cr_expect(strstr((char *)text.data, "commit_latency_seconds_bucket{le=\"0.004500\"} 0\n"));
+	cr_expect(strstr((char *)text.data, "commit_latency_seconds_bucket{le=\"0.005000\"} 1\n"));
+	cr_expect(strstr((char *)text.data, "commit_latency_seconds_bucket{le=\"+Inf\"} 1\n"));
+	cr_expect(strstr((char *)text.data, "commit_latency_seconds_sum 0.005000\n"));
+	cr_expect(strstr((char *)text.data, "commit_latency_seconds_count 1\n"));
+	buf_clear(&text);
 	rig_end(&r);
 }
 
