@@ -61,12 +61,14 @@ cc=${CC:-gcc}
 flags="-std=gnu17 -O1 -w -I$work -I$srcdir/src -I$builddir -I$srcdir/test"
 libs="$builddir/src/chain/libchain.a $builddir/src/keystore/libkeystore.a $builddir/src/codec/libcodec.a
 	$builddir/src/json/libjson.a $builddir/src/crypto/libcrypto.a $builddir/src/base/libbase.a"
-for f in world oracle byzantine tap_consensus; do
+for f in world machine plan oracle byzantine tap_consensus; do
 	$cc $flags -c "$srcdir/test/consensus/$f.c" -o "$work/$f.o" || exit 99
 done
 rules=${CRITERION_LIBS:+$work/rules}
 if [ -n "$rules" ]; then
-	mkdir "$rules" && $cc $flags -c "$srcdir/test/consensus/test_rules.c" -o "$rules/rules.o" || exit 99
+	mkdir "$rules" && for f in rig test_rules; do
+		$cc $flags -c "$srcdir/test/consensus/$f.c" -o "$rules/$f.o" || exit 99
+	done
 fi
 echo "1..$(rows | wc -l)"
 n=0
@@ -95,7 +97,7 @@ rows | while IFS='|' read -r line; do
 	sh -c 'timeout 120 "$0" >"$0.out" 2>"$0.err"' "$work/mutant" 2>/dev/null
 	status=$?
 	if [ -n "$rules" ]; then
-		$cc $flags -o "$work/mutant_rules" "$work"/consensus/*.c "$work/chain/message.c" "$rules/rules.o" \
+		$cc $flags -o "$work/mutant_rules" "$work"/consensus/*.c "$work/chain/message.c" "$rules"/*.o \
 			$libs ${MUTANT_LIBS} $CRITERION_LIBS 2>/dev/null &&
 			timeout 60 "$work/mutant_rules" --jobs 1 >"$work/mutant_rules.out" 2>&1 || broken=yes
 	fi
