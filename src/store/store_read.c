@@ -57,23 +57,36 @@ int store_each_tx_value(struct kv *kv, const struct kv_snapshot *at, uint64_t he
 	return code;
 }
 
+#define TIP_TRY_COUNT 3
+
+static int read_tip(const struct store_reader *r, struct tip_record *tip, struct err *err)
+{
+	struct store_key key = key_name("tip");
+	struct buf value = { 0 };
+	int code = kv_get(r->kv, r->at, key_bytes(&key), &value, err);
+
+	if (code == OK)
+		code = tip_decode(tip, buf_bytes(&value), err);
+	buf_clear(&value);
+	return code;
+}
+
 struct store_reader *store_reader_new(struct store *s)
 {
 	struct store_reader *r = xcalloc(1, sizeof(*r));
-	struct store_key key = key_name("tip");
-	struct buf value = { 0 };
 	struct tip_record tip;
-	struct err err;
+	struct err err = { 0 };
+	int tries = 0;
 
 	r->kv = s->kv;
 	r->seed = s->seed;
 	r->at = kv_snapshot_new(s->kv);
-	/* Every batch since genesis writes the tip; it was read on opening. */
-	if (kv_get(r->kv, r->at, key_bytes(&key), &value, &err) != OK ||
-	    tip_decode(&tip, buf_bytes(&value), &err) != OK)
-		fatal("reading the tip: %s; check the disk", err.message);
+	/* Every batch since genesis writes the tip, and it was read on opening: a disk that
+	 * misreads it once need not end the process. */
+	while (read_tip(r, &tip, &err) != OK)
+		if (++tries == TIP_TRY_COUNT)
+			fatal("reading the tip: %s; check the disk", err.message);
 	r->height = tip.height;
-	buf_clear(&value);
 	return r;
 }
 
