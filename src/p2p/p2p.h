@@ -2,7 +2,7 @@
  * p2p - sessions with other nodes: bytes in, messages out, and back.
  *
  *      io                        p2p_step()                          node
- *   CONNECTED ──► hello both ways ──► READY ─────────────────────► PEER_UP
+ *   CONNECTED ──► hello, and back ──► READY ─────────────────────► PEER_UP
  *   BYTES ──────► frames ──► rates ──► decode ──► known? ────────► DELIVER
  *   WRITE ◄────── window ◄── queues: consensus, blocks, gossip ◄── SEND_…
  *   CONNECT ◄──── static peers, back-off
@@ -23,7 +23,8 @@
  * with its node key, the value that TLS exports for just this connection, so
  * nobody in between can pass a hello on; the key's address is who the peer is.
  * Signed is keccak256(rlp([weft/hello, chain id, genesis hash, exporter, 1 for the
- * dialler, 0 for the other])).
+ * dialler, 0 for the other])). The dialler speaks first; the other answers with its own
+ * hello when it takes it, so nobody is up for one side and refused by the other.
  *
  * Two connections between one pair: the one that the lower address dialled stays;
  * the other says goodbye, and what comes on it until the other's goodbye is still

@@ -172,7 +172,8 @@ void session_open(struct p2p *p, const struct p2p_event *event)
 	buckets_init(p, s);
 	find_own_end(p, s);
 	wake_by(p, s->deadline_ms);
-	say_hello(p, s);
+	if (s->is_outbound)
+		say_hello(p, s);
 }
 
 /* --- the peer's hello --- */
@@ -322,6 +323,14 @@ static bool is_twin(const struct p2p *p, struct session *old, uint64_t instance)
 	return false;
 }
 
+/* To somebody who has proven who it is; whoever dialled is ready when it hears this, and so
+ * not before it is taken. */
+static void say_hello_back(struct p2p *p, struct session *s)
+{
+	if (!s->is_outbound)
+		say_hello(p, s);
+}
+
 static void settle_duplicate(struct p2p *p, struct session *s, struct session *old)
 {
 	/* Another process with this key: the peer after a restart, or a twin. If the old
@@ -333,6 +342,7 @@ static void settle_duplicate(struct p2p *p, struct session *s, struct session *o
 		probe(p, old);
 		session_doom(p, s, P2P_REASON_DUPLICATE);
 	} else if (is_better(p, s)) {
+		say_hello_back(p, s);
 		replace(p, s, old);
 	} else {
 		drain(p, s);
@@ -364,10 +374,12 @@ void session_take_hello(struct p2p *p, struct session *s, const struct wire_hell
 		session_end(p, old, old->doom, false); /* down before up */
 		old = NULL;
 	}
-	if (old)
+	if (old) {
 		settle_duplicate(p, s, old);
-	else
+	} else {
+		say_hello_back(p, s);
 		announce(p, s);
+	}
 }
 
 /* --- ending --- */
