@@ -86,6 +86,7 @@ struct liar {
 	size_t next_pair;
 	struct buf old[LIAR_OLD_MAX];
 	size_t next_old;
+	size_t doubled[SITE_MAX]; /* second votes that a site was sent */
 };
 
 struct site {

@@ -18,6 +18,7 @@
 #define FORGE_OF_1000 20  /* of messages that have one beside them */
 #define OLD_OF_1000 100
 #define HUGE_OF_1000 20
+#define SECOND_OF_1000 200
 
 static bool lies(const struct sim *sim, const struct site *s, enum sim_fault fault)
 {
@@ -231,6 +232,22 @@ static void send_forged(struct sim *sim, const struct site *s, uint32_t conn, un
 	message_clear(&m);
 }
 
+/* Two votes at one position, to one receiver: it has the proof then. */
+static void send_second(struct sim *sim, struct site *s, uint32_t conn, unsigned to, struct bytes like)
+{
+	struct message m = { 0 };
+
+	if (message_decode(&m, like, NULL) != OK)
+		return;
+	if (m.kind == MESSAGE_PREPARE || m.kind == MESSAGE_COMMIT) {
+		m.vote.block_hash.bytes[0] ^= 1;
+		sim_fired(sim, SIM_FAULT_EQUIVOCATE);
+		s->liar.doubled[sim->net.conns[conn].ends[to]]++;
+		send_message(sim, s, conn, to, &m, 0);
+	}
+	message_clear(&m);
+}
+
 static void send_beside(struct sim *sim, struct site *s, uint32_t conn, unsigned to, const struct message *m,
 			struct bytes bytes)
 {
@@ -239,6 +256,8 @@ static void send_beside(struct sim *sim, struct site *s, uint32_t conn, unsigned
 		if (draw_is(&sim->liar_rng, OLD_OF_1000))
 			send_old(sim, s, conn, to);
 	}
+	if (lies(sim, s, SIM_FAULT_EQUIVOCATE) && draw_is(&sim->liar_rng, SECOND_OF_1000))
+		send_second(sim, s, conn, to, bytes);
 	if (lies(sim, s, SIM_FAULT_HUGE_VIEW) && draw_is(&sim->liar_rng, HUGE_OF_1000))
 		send_huge(sim, s, conn, to, m);
 	if (lies(sim, s, SIM_FAULT_FORGE) && draw_is(&sim->liar_rng, FORGE_OF_1000))

@@ -6,6 +6,7 @@
 #include "crypto/keccak.h"
 #include "sim/internal.h"
 
+#define DOUBLED_ENOUGH 40 /* second votes, of which a node must have noticed one */
 #define LOOK_BACK 4 /* old blocks read again at a head, now and then */
 
 typedef unsigned __int128 amount;
@@ -787,6 +788,44 @@ static void check_final(struct oracle *o, struct sim *sim, const struct site *s,
 	}
 }
 
+static bool may_be_guilty(const struct sim *sim, const struct addr *address)
+{
+	for (size_t i = 0; i < sim->site_count; i++) {
+		const struct site *s = &sim->sites[i];
+
+		if (addr_equal(&s->address, address))
+			return s->is_liar || s->is_fragile;
+	}
+	return false;
+}
+
+/* No proof against a correct one; and some, if one was told two things often enough. */
+static void check_evidence(struct oracle *o, struct sim *sim, struct site *s)
+{
+	struct rpc_node_backend node = node_rpc_backend(s->node);
+	struct rpc_evidence_list list = { 0 };
+	size_t doubled = 0;
+
+	node.ops->evidence(node.ctx, &list);
+	for (size_t i = 0; i < list.count && !sim->is_over; i++) {
+		o->check_count++;
+		if (!may_be_guilty(sim, &list.items[i].validator))
+			sim_found(sim, SIM_SAFETY, "node %zu has evidence against a correct validator: %s at height "
+				  "%llu, view %llu", s->index, list.items[i].kind,
+				  (unsigned long long)list.items[i].height, (unsigned long long)list.items[i].view);
+	}
+	for (size_t i = 0; i < sim->site_count; i++)
+		doubled = MAX(doubled, sim->sites[i].liar.doubled[s->index]);
+	if (list.count == 0 && doubled >= DOUBLED_ENOUGH && !s->has_lost && oracle_is_member(o, s->index))
+		sim_found(sim, SIM_SAFETY, "node %zu got two votes at one position %zu times, and has no evidence",
+			  s->index, doubled);
+	for (size_t i = 0; i < list.count; i++) {
+		buf_clear(&list.items[i].first);
+		buf_clear(&list.items[i].second);
+	}
+	free(list.items);
+}
+
 void oracle_end(struct oracle *o, struct sim *sim)
 {
 	for (size_t i = 0; i < sim->site_count && !sim->is_over; i++) {
@@ -808,6 +847,7 @@ void oracle_end(struct oracle *o, struct sim *sim)
 		if (!sim->is_over)
 			check_accounts(&walk, &reader, snapshot);
 		check_final(o, sim, s, &reader, snapshot);
+		check_evidence(o, sim, s);
 		reader.ops->close(snapshot);
 	}
 	sim->result->check_count = o->check_count;
