@@ -70,7 +70,7 @@ one() {
 		return
 	fi
 	if ! $CC $MUTANT_CFLAGS -w -iquote "$srcdir/src/${file%/*}" -c "$dir/mutant.c" -o "$dir/mutant.o" 2>"$dir/err"; then
-		echo "not ok $number - $what # does not compile: $(head -n 1 "$dir/err")" >"$dir/result"
+		echo "not ok $number - $what # does not compile: $(head -n 1 "$dir/err")" | tee "$dir/result" >&3
 		return
 	fi
 	case $file in
@@ -100,13 +100,14 @@ one() {
 		echo "not ok $number - $what # survives"
 	else
 		echo "ok $number - $what${found:+ # ${found#; }}"
-	fi >"$dir/result"
+	fi | tee "$dir/result" >&3
 	echo "| $number | $what | ${t/./} | ${h/./} | ${w/./} | ${s/[.-]/} | ${found#; } |" >"$dir/table"
 	rm -f "$dir"/test "$dir"/harness "$dir"/twins "$dir"/sim "$dir"/mutant.*
 }
 
 cd "$builddir" || exit 99
 sed '/^#/d;/^$/d' "$rows" >"$work/rows"
+exec 3>&1
 count=$(wc -l <"$work/rows")
 wanted=${*:-$(seq "$count")}
 export WEFT_SEEDS
@@ -118,9 +119,6 @@ for number in $wanted; do
 	one "$number" 2>/dev/null & # without the shell's word on a crash
 done
 wait
-for number in $wanted; do
-	cat "$work/$number/result"
-done
 [ -z "${WEFT_MUTANT_TABLE:-}" ] || for number in $wanted; do
 	cat "$work/$number/table"
 done >"$WEFT_MUTANT_TABLE"
