@@ -65,11 +65,11 @@ one() {
 	what=${rest##*| } edit=${rest%|*}
 	what=${what% } edit=${edit% } edit=${edit# } sim=${sim# }
 	mkdir "$dir"
-	if ! sed "$edit" "$srcdir/src/$file" >"$dir/mutant.c" || cmp -s "$dir/mutant.c" "$srcdir/src/$file"; then
+	if ! sed "$edit" "$work/src/$file" >"$dir/mutant.c" || cmp -s "$dir/mutant.c" "$work/src/$file"; then
 		echo "not ok $number - $what # the expression changes nothing" >"$dir/result"
 		return
 	fi
-	if ! $CC $MUTANT_CFLAGS -w -iquote "$srcdir/src/${file%/*}" -c "$dir/mutant.c" -o "$dir/mutant.o" 2>"$dir/err"; then
+	if ! $CC -I"$work/src" $MUTANT_CFLAGS -w -c "$dir/mutant.c" -o "$dir/mutant.o" 2>"$dir/err"; then
 		echo "not ok $number - $what # does not compile: $(head -n 1 "$dir/err")" | tee "$dir/result" >&3
 		return
 	fi
@@ -105,7 +105,7 @@ one() {
 	rm -f "$dir"/test "$dir"/harness "$dir"/twins "$dir"/sim "$dir"/mutant.*
 }
 
-cd "$builddir" || exit 99
+cd "$builddir" && cp -r "$srcdir/src" "$work/src" || exit 99 # as it was built
 sed '/^#/d;/^$/d' "$rows" >"$work/rows"
 exec 3>&1
 count=$(wc -l <"$work/rows")
