@@ -185,7 +185,9 @@ void on_proposed(struct consensus *c, const struct consensus_event *event, struc
 	t->execution = EXECUTION_VALID;
 	t->time_ms = block->time_ms;
 	t->has_txs = block->has_txs;
-	if (is_bound(c))
+	if (is_bound(c) && c->is_decided)
+		c->is_resumed = false; /* others' commits were faster: the height ends in this step */
+	else if (is_bound(c))
 		repeat_proposal(c);
 	else if (!sign_proposal(c, s))
 		return;
