@@ -120,3 +120,244 @@ Test(corners, early_commits_outweigh_an_early_proposal)
 	cr_assert_eq(rig_status(&r).phase, CONSENSUS_FETCHING);
 	rig_end(&r);
 }
+
+/* --- proposals of later heights --- */
+
+static void propose_at(struct rig *r, uint64_t height, uint64_t view, uint8_t mark)
+{
+	uint64_t present = r->height;
+
+	r->height = height;
+	rig_propose(r, &(struct proposal){ .from = (height + view) % COUNT, .view = view, .mark = mark });
+	r->height = present;
+}
+
+Test(corners, nearest_proposals_stay)
+{
+	struct rig r;
+
+	rig_make(&r);
+	/* Those of heights 4 and 8 would be ours; more than there is room for. */
+	propose_at(&r, 7, 0, 7);
+	propose_at(&r, 6, 0, 6);
+	propose_at(&r, 5, 0, 5);
+	propose_at(&r, 3, 0, 3);
+	propose_at(&r, 9, 0, 9);  /* farther than all */
+	propose_at(&r, 2, 0, 2);  /* nearer: the one of 7 goes */
+	for (uint64_t height = 2; height <= 7; height++) {
+		rig_committed(&r, height - 1, START_MS, NULL);
+		cr_assert_eq(executes(&r, (uint8_t)height), height != 7 && height != 4, "height %llu",
+			     (unsigned long long)height);
+	}
+	rig_end(&r);
+}
+
+Test(corners, of_two_views_of_a_later_height_the_higher_counts)
+{
+	for (unsigned order = 0; order < 2; order++) {
+		struct rig r;
+
+		rig_make(&r);
+		propose_at(&r, 2, order ? 0 : 1, order ? 2 : 3);
+		propose_at(&r, 2, order ? 1 : 0, order ? 3 : 2);
+		rig_committed(&r, 1, START_MS, NULL);
+		cr_assert_eq(rig_status(&r).view, 1);
+		cr_assert(executes(&r, 3));
+		rig_end(&r);
+	}
+}
+
+/* --- a signer that fails --- */
+
+static bool signer_fails;
+
+static int may_sign(void *ctx, struct signature *out, const struct hash *digest, struct err *err)
+{
+	(void)ctx;
+	if (signer_fails)
+		return ERR_SET(err, CRYPTO_E_KEY, "the signer is away");
+	rig_mac(0, digest, out);
+	return OK;
+}
+
+static void make_with_signer(struct rig *r)
+{
+	static const struct consensus_tip tip = { .time_ms = START_MS, .empty_count = CONFIRMATION_COUNT };
+
+	signer_fails = false;
+	rig_make(r);
+	r->config.sign = may_sign;
+	rig_restart(r, &tip, &r->config.epoch);
+}
+
+static bool says(const struct rig *r, enum consensus_trace trace)
+{
+	for (size_t i = 0; i < r->effects.count; i++)
+		if (r->effects.items[i].kind == CONSENSUS_EFFECT_TRACE && r->effects.items[i].trace == trace)
+			return true;
+	return false;
+}
+
+static void check_unsigned(const struct rig *r)
+{
+	cr_assert(says(r, CONSENSUS_TRACE_SIGN_FAILED));
+	cr_assert_not(rig_find(r, CONSENSUS_EFFECT_PERSIST));
+	cr_assert_not(rig_find(r, CONSENSUS_EFFECT_SEND));
+}
+
+Test(corners, signer_that_fails_is_said_at_every_step)
+{
+	struct rig r;
+
+	make_with_signer(&r);
+	signer_fails = true;
+	rig_propose(&r, &(struct proposal){ .from = 1, .mark = 1 });
+	rig_executed(&r, 1, true);
+	check_unsigned(&r); /* PREPARE */
+	signer_fails = false;
+	rig_tick(&r, 0);
+	cr_assert(rig_persist(&r));
+	rig_vote(&r, MESSAGE_PREPARE, 1, 0, 1);
+	signer_fails = true;
+	rig_vote(&r, MESSAGE_PREPARE, 2, 0, 1);
+	check_unsigned(&r); /* COMMIT */
+	rig_tick(&r, T0_MS);
+	check_unsigned(&r); /* VIEW-CHANGE */
+	cr_assert_eq(rig_status(&r).view, 1);
+	rig_end(&r);
+
+	/* A proposal carried over by the leader. */
+	make_with_signer(&r);
+	claim(&r, 1, 3, 0, 1);
+	claim(&r, 2, 3, 0, 1);
+	cr_assert(executes(&r, 1));
+	signer_fails = true;
+	rig_executed(&r, 1, true);
+	check_unsigned(&r);
+	rig_end(&r);
+
+	/* A checkpoint. */
+	make_with_signer(&r);
+	rig_committed(&r, 1, START_MS + 500, NULL);
+	r.now_ms += 1000;
+	signer_fails = true;
+	rig_step(&r, (struct consensus_event){ .kind = CONSENSUS_EVENT_WRITTEN, .written = { .height = 1 } });
+	cr_assert(says(&r, CONSENSUS_TRACE_SIGN_FAILED));
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_CHECKPOINT));
+	rig_end(&r);
+}
+
+/* --- our own proposal --- */
+
+static void propose_own(struct rig *r, uint8_t mark)
+{
+	struct consensus_event e = { .kind = CONSENSUS_EVENT_PROPOSED };
+
+	e.proposed = (struct consensus_block){ .hash = rig_hash(mark), .time_ms = START_MS, .sealed = rig_block(mark) };
+	rig_step(r, e);
+}
+
+Test(corners, own_proposal_of_a_view_that_was_left_stays_here)
+{
+	struct rig r;
+	uint64_t number;
+
+	rig_make(&r);
+	ask(&r, 1, 3);
+	ask(&r, 2, 3);
+	cr_assert(rig_find(&r, CONSENSUS_EFFECT_PROPOSE));
+	propose_own(&r, 1);
+	number = rig_find(&r, CONSENSUS_EFFECT_PERSIST)->persist.number;
+	ask(&r, 1, 4);
+	ask(&r, 2, 4);
+	cr_assert_eq(rig_status(&r).view, 4);
+	rig_propose(&r, &(struct proposal){ .from = 1, .view = 4, .mark = 2 });
+	rig_step(&r, (struct consensus_event){ .kind = CONSENSUS_EVENT_PERSISTED, .persisted = number });
+	cr_assert_not(rig_sends(&r, MESSAGE_PRE_PREPARE));
+	rig_end(&r);
+}
+
+Test(corners, commits_for_the_own_proposal_wait_until_it_is_made_again)
+{
+	static const struct consensus_tip tip = { .time_ms = START_MS, .empty_count = CONFIRMATION_COUNT };
+	struct rig r;
+	struct buf record = { 0 }, sealed = { 0 };
+
+	rig_make(&r);
+	ask(&r, 1, 3);
+	ask(&r, 2, 3);
+	propose_own(&r, 1);
+	buf_append_bytes(&record, rig_find(&r, CONSENSUS_EFFECT_PERSIST)->persist.record);
+	rig_restart(&r, &tip, &(struct consensus_epoch){ .set = &r.set });
+	cr_assert_eq(consensus_restore(r.c, buf_bytes(&record), &sealed, NULL), OK);
+	cr_assert(bytes_equal(buf_bytes(&sealed), rig_block(1)));
+	rig_tick(&r, 0);
+	cr_assert(rig_find(&r, CONSENSUS_EFFECT_PROPOSE));
+	for (size_t key = 1; key < COUNT; key++)
+		rig_vote(&r, MESSAGE_COMMIT, key, 3, 1);
+	cr_assert_eq(rig_status(&r).height, 1);
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_EXECUTE), "the caller makes it anyway");
+	propose_own(&r, 1);
+	cr_assert_eq(rig_status(&r).height, 2);
+	buf_clear(&record);
+	buf_clear(&sealed);
+	rig_end(&r);
+}
+
+/* --- one machine made another --- */
+
+static void check_same(struct rig *a, struct rig *b)
+{
+	cr_assert_eq(a->effects.count, b->effects.count);
+	for (size_t i = 0; i < a->effects.count; i++)
+		cr_assert_eq(a->effects.items[i].kind, b->effects.items[i].kind);
+}
+
+Test(corners, copy_goes_on_as_the_original)
+{
+	struct rig r, copy;
+	struct validator_set later;
+	struct consensus_epoch next = { .number = 1, .first = 2, .set = &later };
+	struct consensus_checkpoint p;
+
+	rig_make(&r);
+	rig_make(&copy);
+	rig_set(&later, 0x35, NULL);
+	propose_at(&r, 4, 1, 9);
+	claim(&r, 1, 2, 1, 3);
+	rig_prepare_in_view_0(&r, 1);
+	rig_executed_next(&r, 1, &next);
+	rig_checkpoint(&r, 1, 0, 1);
+	rig_checkpoint(&r, 2, 0, 1);
+	copy.now_ms = r.now_ms;
+	consensus_copy(copy.c, r.c);
+	consensus_copy(copy.c, r.c); /* over what was copied */
+	cr_assert_eq(consensus_get_checkpoint(copy.c, &p), consensus_get_checkpoint(r.c, &p));
+	for (size_t key = 1; key < 3; key++) {
+		rig_vote(&r, MESSAGE_COMMIT, key, 0, 1);
+		rig_vote(&copy, MESSAGE_COMMIT, key, 0, 1);
+		check_same(&r, &copy);
+	}
+	cr_assert_eq(rig_status(&copy).height, 2);
+	cr_assert_eq(consensus_get_epoch(copy.c)->number, 1);
+	/* The epoch before goes along, and what there is no more goes. */
+	consensus_copy(copy.c, r.c);
+	rig_end(&r);
+	rig_make(&r);
+	consensus_copy(copy.c, r.c);
+	cr_assert_eq(rig_status(&copy).height, 1);
+	cr_assert_eq(consensus_get_epoch(copy.c)->number, 0);
+	rig_tick(&r, 1);
+	rig_tick(&copy, 1);
+	rig_end(&r);
+	rig_end(&copy);
+	consensus_free(NULL);
+}
+
+Test(corners, every_phase_has_a_name_of_its_own)
+{
+	for (int i = CONSENSUS_IDLE; i <= CONSENSUS_PASSIVE; i++)
+		for (int k = CONSENSUS_IDLE; k < i; k++)
+			cr_assert_str_neq(consensus_phase_name((enum consensus_phase)i),
+					  consensus_phase_name((enum consensus_phase)k));
+}
