@@ -190,7 +190,6 @@ static int exit_code(int code)
 	case KEYSTORE_E_ADDRESS:
 	case CONSENSUS_E_SET:
 	case CONSENSUS_E_RECORD:
-	case NODE_E_VALIDATOR:
 	case NODE_E_SIGN_RECORD:
 		return EXIT_REFUSED;
 	}

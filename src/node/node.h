@@ -27,8 +27,7 @@
 #include "txpool/txpool.h"
 
 enum node_error {
-	NODE_E_VALIDATOR = ERR_BASE_NODE, /* this node can't be the validator that it was told to be */
-	NODE_E_SIGN_RECORD,               /* the record of what was signed is missing: starting could contradict it */
+	NODE_E_SIGN_RECORD = ERR_BASE_NODE,               /* the record of what was signed is missing: starting could contradict it */
 	NODE_E_STORAGE,                   /* the database failed: start again when it is mended; nothing is lost */
 };
 

@@ -199,8 +199,12 @@ function startCases(state) {
 			assert.ok([1, 3].includes(code), String(code));
 			assert.match(stdout + stderr, new RegExp(address.slice(2), "i"));
 		}],
-		["a key that is no validator's is refused", () =>
-			weftd(start("--validator", state.rich, "--password-file", passwordFile), 3, /not a validator of this chain/)],
+		["a key that is no validator's follows the chain, and says that it waits", async () => {
+			const node = await new Weftd(["--datadir", chainDir, "--validator", state.rich, "--password-file", passwordFile]).start();
+			assert.equal(node.event("waiting").validator, state.rich.toLowerCase());
+			assert.equal((await node.rpc("weft_consensusStatus")).phase, "passive");
+			assert.deepEqual(await node.end(), { code: 0, signal: null });
+		}],
 		["another chain's genesis file is refused", async () => {
 			const mixed = path.join(dir, "mixed");
 			fs.cpSync(chainDir, mixed, { recursive: true });
