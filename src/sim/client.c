@@ -1,4 +1,4 @@
-/* Transfers, one a second, sent to any node and sent again until they are final. */
+/* Transfers, one a second and sometimes many, sent to any node and sent again until they are final. */
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -6,6 +6,7 @@
 
 #define TURN_US SECOND_US
 #define RESEND_US (3 * SECOND_US)
+#define BURST_OF_1000 60 /* of seconds */
 
 static void fund(struct sim *sim, const struct addr *address)
 {
@@ -132,5 +133,9 @@ void client_turn(struct sim *sim)
 			submit(sim, &c->transfers[i]);
 	if (!sim->is_quiet)
 		make_transfer(sim);
+	/* Now and then many at once: more than a node looks at without its workers. */
+	if (!sim->is_quiet && draw_is(&c->rng, BURST_OF_1000))
+		for (size_t n = draw(&c->rng, 5, 30); n > 0 && !sim->is_over; n--)
+			make_transfer(sim);
 	heap_push(&sim->heap, sim->now_us + TURN_US, ENTRY_CLIENT, 0, 0, NULL);
 }

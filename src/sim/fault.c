@@ -53,8 +53,9 @@ static uint64_t every_ms(enum sim_fault fault)
 	case SIM_FAULT_PAUSE:
 	case SIM_FAULT_ONE_WAY:
 		return 8000;
-	case SIM_FAULT_SPLIT:
 	case SIM_FAULT_ISOLATE:
+		return 8000;
+	case SIM_FAULT_SPLIT:
 	case SIM_FAULT_RESTART:
 	case SIM_FAULT_JUMP:
 		return 15000;

@@ -69,9 +69,9 @@ static void recover(void *ctx, struct node_batch *batch)
 	uint64_t *worker = &s->worker_free_us[draw(&sim->rng, 0, SITE_WORKER_MAX - 1)];
 	uint64_t us = draw(&sim->rng, 50, 300);
 
-	if (faults_has(sim, SIM_FAULT_WORKER) && draw_is(&sim->rng, 300)) {
+	if (faults_has(sim, SIM_FAULT_WORKER) && draw_is(&sim->rng, 500)) {
 		sim_fired(sim, SIM_FAULT_WORKER);
-		us = draw(&sim->rng, 1000, 300000);
+		us = draw(&sim->rng, 1000, 600000);
 	}
 	CHECK(s->batch_count < ARRAY_COUNT(s->batches));
 	s->batches[s->batch_count++] = batch;
