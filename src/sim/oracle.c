@@ -741,6 +741,20 @@ static bool check_block(struct oracle *o, struct sim *sim, struct site *s, const
 	return true;
 }
 
+/* What waits stays below the caps that the node was given. */
+static void check_caps(struct oracle *o, struct sim *sim, const struct site *s)
+{
+	struct rpc_node_backend node = node_rpc_backend(s->node);
+	struct rpc_pool_stats pool;
+
+	node.ops->pool_stats(node.ctx, &pool);
+	o->check_count++;
+	if (pool.pending_count + pool.future_count > SITE_POOL_COUNT || pool.future_count > SITE_POOL_FUTURE ||
+	    pool.size > SITE_POOL_SIZE)
+		sim_found(sim, SIM_SAFETY, "node %zu holds %zu transactions of %zu bytes", s->index,
+			  pool.pending_count + pool.future_count, pool.size);
+}
+
 void oracle_head(struct oracle *o, struct sim *sim, struct site *s)
 {
 	struct rpc_reader_backend reader = node_reader_backend(&s->reader);
@@ -764,6 +778,8 @@ void oracle_head(struct oracle *o, struct sim *sim, struct site *s)
 		for (size_t i = 0; i < LOOK_BACK && !sim->is_over; i++)
 			check_block(o, sim, s, &reader, snapshot, draw(&o->rng, 0, height));
 	o->shown[s->index].height = shown;
+	if (s->node && !sim->is_over)
+		check_caps(o, sim, s);
 	reader.ops->close(snapshot);
 }
 

@@ -14,6 +14,8 @@
  *     the set: by the votes that were sent
  *     accounts as the model says;
  *       coins: genesis + rewards - burned
+ *     pools below their caps               evidence never against a correct validator,
+ *                                            some against one that votes twice
  */
 #ifndef WEFT_SIM_ORACLE_H
 #define WEFT_SIM_ORACLE_H

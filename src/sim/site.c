@@ -216,7 +216,7 @@ static int open_node(struct site *s, struct err *err)
 	};
 	struct node_config config = {
 		.genesis = &sim->genesis, .ecc = sim->ecc, .is_validator = s->is_validator, .validator_key = s->key,
-		.pool = { 1000, 1 * MIB, 200, 200, sim->genesis.params.base_fee_floor },
+		.pool = { SITE_POOL_COUNT, SITE_POOL_SIZE, 200, SITE_POOL_FUTURE, sim->genesis.params.base_fee_floor },
 		.p2p = &p2p, .seed = rng_next(&sim->rng), .log = sim->options.log ? &s->log : NULL,
 	};
 

@@ -34,7 +34,7 @@ expect_code() { # code name arguments...
 fresh=${WEFT_SIM_SEEDS:-}
 if [ -z "$fresh" ]; then
 	fresh=500
-	grep -q 'fsanitize=' "${builddir:-.}/Makefile" && fresh=30
+	grep -q '^HARDEN_CFLAGS = .*-fsanitize=' "${builddir:-.}/Makefile" && fresh=30
 fi
 from=${WEFT_SIM_FROM:-$(($(date +%s) * 1000))}
 
