@@ -3,7 +3,8 @@
 # it. Run by `make check-mutants` in a build directory; speaks TAP. Each row must be
 # killed; what killed it is told in a line, and all of them as a table in docs/CONSENSUS.md.
 #
-#   test      the unit tests of src/consensus (test/consensus/test_*.c)
+#   test      the unit tests of src/consensus (test/consensus/test_*.c), for rows of
+#             src/chain those of src/chain, too
 #   harness   tap_consensus: machines in virtual time, WEFT_SEEDS seeds
 #   twins     tap_twins: histories of a divided set, enumerated
 #   sim       weft-sim: whole nodes, WEFT_SIM_SEEDS seeds
@@ -78,6 +79,10 @@ one() {
 		if [ -n "$MUTANT_TEST" ] && link test $MUTANT_TEST $MUTANT_TEST_LIBS && killed test 60 --jobs 1; then
 			t=x found="$found; test: $(sed 's/.*FAIL[^a-z]*\([a-z_]*::[a-z_0-9]*\).*/\1/' <<<"$said")"
 		fi
+		if [[ $file = chain/* && -n "$MUTANT_CHAIN" ]] && link chain $MUTANT_CHAIN $MUTANT_TEST_LIBS &&
+			killed chain 60 --jobs 1; then
+			t=x found="$found; test: $(sed 's/.*FAIL[^a-z]*\([a-z_]*::[a-z_0-9]*\).*/\1/' <<<"$said")"
+		fi
 		if link harness $MUTANT_HARNESS $MUTANT_LIBS && killed harness 40; then
 			h=x found="$found; harness: $said"
 		fi
@@ -102,7 +107,7 @@ one() {
 		echo "ok $number - $what${found:+ # ${found#; }}"
 	fi | tee "$dir/result" >&3
 	echo "| $number | $what | ${t/./} | ${h/./} | ${w/./} | ${s/[.-]/} | ${found#; } |" >"$dir/table"
-	rm -f "$dir"/test "$dir"/harness "$dir"/twins "$dir"/sim "$dir"/mutant.*
+	rm -f "$dir"/test "$dir"/chain "$dir"/harness "$dir"/twins "$dir"/sim "$dir"/mutant.*
 }
 
 cd "$builddir" && cp -r "$srcdir/src" "$work/src" || exit 99 # as it was built

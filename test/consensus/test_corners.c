@@ -361,3 +361,76 @@ Test(corners, every_phase_has_a_name_of_its_own)
 			cr_assert_str_neq(consensus_phase_name((enum consensus_phase)i),
 					  consensus_phase_name((enum consensus_phase)k));
 }
+
+/* --- a decision without its block --- */
+
+static void give_block(struct rig *r, uint8_t mark, uint8_t bytes)
+{
+	struct view_change changes[COUNT];
+	struct message m = rig_proposal(r, &(struct proposal){ .from = 1, .mark = mark }, changes);
+	struct bytes block = rig_block(bytes);
+
+	m.pre_prepare.block = (struct buf){ (uint8_t *)(uintptr_t)block.data, block.size, block.size };
+	rig_give(r, &m);
+}
+
+Test(corners, decided_block_is_taken_from_whomever_if_it_is_that_block)
+{
+	struct rig r;
+	struct message forged;
+	struct certificate commits;
+
+	rig_make_of(&r, 0x7f, NULL); /* Q 5 */
+	for (size_t key = 1; key <= 5; key++)
+		rig_vote(&r, MESSAGE_COMMIT, key, 0, 1);
+	cr_assert_eq(rig_status(&r).phase, CONSENSUS_FETCHING);
+	/* Counts for nothing, so nobody looks whether key 6 has said it. */
+	forged = rig_vote_of(&r, MESSAGE_COMMIT, 6, 0, 1);
+	forged.vote.signature.r[0] ^= 1;
+	rig_give(&r, &forged);
+	give_block(&r, 1, 2);
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_EXECUTE), "other bytes");
+	give_block(&r, 1, 1);
+	cr_assert(executes(&r, 1));
+	rig_executed(&r, 1, true);
+	cr_assert(rig_find(&r, CONSENSUS_EFFECT_COMMIT));
+	cr_assert_eq(certificate_decode(&commits, rig_find(&r, CONSENSUS_EFFECT_COMMIT)->commit.certificate, NULL), OK);
+	cr_assert_eq(commits.count, 5, "what was not verified is in no certificate");
+	rig_end(&r);
+}
+
+/* The same words under a signature that is not theirs would go on inside our own messages. */
+Test(corners, known_word_under_another_signature_is_no_proof)
+{
+	struct rig r;
+	struct view_change changes[COUNT];
+	struct message m;
+
+	rig_make(&r);
+	ask(&r, 1, 1);
+	m = rig_proposal(&r, &(struct proposal){ .from = 2, .view = 1, .mark = 1 }, changes);
+	changes[0].signature.r[5] ^= 1;
+	rig_give(&r, &m);
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_EXECUTE));
+	cr_assert_eq(rig_refused(&r, CONSENSUS_REFUSAL_SIGNATURE), 1);
+	rig_end(&r);
+}
+
+Test(corners, what_was_seen_follows_the_validator_to_its_new_index)
+{
+	struct rig r;
+	struct validator_set later;
+	struct consensus_epoch next = { .number = 1, .first = 2, .set = &later };
+	struct consensus_status s;
+
+	rig_make(&r);
+	rig_set(&later, 0x0d, NULL); /* keys 0, 2, 3 */
+	rig_vote(&r, MESSAGE_PREPARE, 1, 0, 1);
+	r.now_ms += 7;
+	rig_vote(&r, MESSAGE_PREPARE, 3, 0, 1);
+	rig_committed(&r, 1, START_MS, &next);
+	consensus_get_status(r.c, &s);
+	cr_assert_eq(s.last_seen_ms[1], 0, "key 2 was never heard");
+	cr_assert_eq(s.last_seen_ms[2], START_MS + 7);
+	rig_end(&r);
+}

@@ -270,3 +270,27 @@ Test(records, trimmed_log_has_the_prepared_block)
 	buf_clear(&sealed);
 	rig_end(&r);
 }
+
+/* Even with nothing signed at its height, the record says where the signer stands. */
+Test(records, trimmed_log_binds_the_signer)
+{
+	static const struct consensus_tip tip = { .time_ms = START_MS, .empty_count = CONFIRMATION_COUNT };
+	struct rig r;
+	struct buf whole = { 0 }, sealed = { 0 };
+
+	rig_make(&r);
+	rig_prepare_in_view_0(&r, 1);
+	rig_committed(&r, 1, START_MS, NULL);
+	consensus_sign_record(r.c, &whole);
+	cr_assert_gt(whole.size, 0);
+	/* The chain's end is lost, the log is not: what was signed once is not signed anew. */
+	rig_restart(&r, &tip, &(struct consensus_epoch){ .set = &r.set });
+	cr_assert_eq(consensus_restore(r.c, buf_bytes(&whole), &sealed, NULL), OK);
+	rig_propose(&r, &(struct proposal){ .from = 1, .mark = 2 });
+	rig_executed(&r, 2, true);
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_PERSIST));
+	cr_assert_not(rig_sends(&r, MESSAGE_PREPARE));
+	buf_clear(&whole);
+	buf_clear(&sealed);
+	rig_end(&r);
+}
