@@ -434,3 +434,79 @@ Test(corners, what_was_seen_follows_the_validator_to_its_new_index)
 	cr_assert_eq(s.last_seen_ms[2], START_MS + 7);
 	rig_end(&r);
 }
+
+Test(corners, epoch_before_is_kept_only_if_it_is_the_one_before)
+{
+	static const struct consensus_tip tip = { .height = 20, .time_ms = START_MS };
+	struct validator_set before;
+
+	for (uint64_t number = 3; number <= 4; number++) {
+		struct rig r;
+		struct consensus_epoch epoch = { .number = 5, .first = 20 };
+
+		rig_make(&r);
+		rig_set(&before, 0x0f, NULL);
+		epoch.set = &r.set;
+		r.config.before = (struct consensus_epoch){ .number = number, .first = 10, .set = &before };
+		rig_restart(&r, &tip, &epoch);
+		r.height = 19;
+		ask(&r, 1, 1);
+		cr_assert_eq(rig_find(&r, CONSENSUS_EFFECT_SERVE) != NULL, number == 4);
+		rig_end(&r);
+	}
+}
+
+Test(corners, newest_word_on_who_is_next_counts)
+{
+	struct rig r;
+	struct validator_set first, second;
+	struct consensus_epoch next = { .number = 1, .first = 2, .set = &first };
+
+	rig_make(&r);
+	rig_set(&first, 0x0d, NULL);
+	rig_set(&second, 0x0b, NULL);
+	rig_propose(&r, &(struct proposal){ .from = 1, .mark = 1 });
+	rig_executed_next(&r, 1, &next);
+	rig_executed_next(&r, 1, &next);
+	next.set = &second;
+	rig_executed_next(&r, 1, &next);
+	rig_committed(&r, 1, START_MS, NULL);
+	cr_assert(hash_equal(&consensus_get_epoch(r.c)->set->hash, &second.hash));
+	rig_end(&r);
+}
+
+Test(corners, word_of_the_disk_that_was_not_asked_for_changes_nothing)
+{
+	struct rig r;
+
+	rig_make(&r);
+	rig_propose(&r, &(struct proposal){ .from = 1, .mark = 1 });
+	rig_executed(&r, 1, true);
+	rig_step(&r, (struct consensus_event){ .kind = CONSENSUS_EVENT_PERSISTED, .persisted = 2 });
+	cr_assert(says(&r, CONSENSUS_TRACE_UNEXPECTED));
+	cr_assert_not(rig_sends(&r, MESSAGE_PREPARE));
+	rig_step(&r, (struct consensus_event){ .kind = CONSENSUS_EVENT_PERSISTED, .persisted = 1 });
+	cr_assert(rig_sends(&r, MESSAGE_PREPARE));
+	rig_step(&r, (struct consensus_event){ .kind = CONSENSUS_EVENT_PERSISTED, .persisted = 1 });
+	cr_assert(says(&r, CONSENSUS_TRACE_UNEXPECTED));
+	rig_end(&r);
+}
+
+Test(corners, forged_checkpoint_gives_way_to_the_true_one)
+{
+	struct rig r;
+	struct checkpoint forged;
+
+	rig_make(&r);
+	rig_committed(&r, 5, START_MS + 500, NULL);
+	rig_checkpoint(&r, 1, 5, 5);
+	rig_checkpoint(&r, 2, 5, 5);
+	/* Below what has its weight nothing is verified, until it is held against another. */
+	forged = (struct checkpoint){ .height = 4, .block_hash = rig_hash(9), .validator = 3 };
+	rig_step(&r, (struct consensus_event){ .kind = CONSENSUS_EVENT_CHECKPOINT, .checkpoint = &forged });
+	rig_checkpoint(&r, 3, 4, 4);
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_EVIDENCE));
+	rig_checkpoint(&r, 3, 4, 8);
+	cr_assert(rig_find(&r, CONSENSUS_EFFECT_EVIDENCE), "now it is the true one that is contradicted");
+	rig_end(&r);
+}
