@@ -134,7 +134,7 @@ struct site {
 	size_t batch_count;
 	uint64_t worker_free_us[SITE_WORKER_MAX];
 
-	char endpoints[SITE_MAX][8];
+	char endpoints[SITE_MAX][24];
 	struct p2p_static statics[SITE_MAX];
 };
 
