@@ -73,6 +73,14 @@ struct daemon {
 	struct err failure;
 };
 
+/* Other validators wait for what these threads do next. With nobody waiting it would only
+ * make more switches between them and the workers. */
+static void hurry(const struct daemon *d)
+{
+	if (d->net)
+		io_thread_hurry();
+}
+
 static void must_push(struct io_queue *q, void *item)
 {
 	CHECK(io_queue_try_push(q, item));
@@ -346,7 +354,7 @@ static void writer_main(void *ctx)
 	int code = OK;
 	size_t count;
 
-	io_thread_hurry();
+	hurry(d);
 	while ((count = io_queue_pop(d->jobs, (void **)jobs, ARRAY_COUNT(jobs), UINT64_MAX)) > 0) {
 		for (size_t done = 0, group; code == OK && done < count; done += group) {
 			group = node_jobs_group(jobs + done, count - done);
@@ -456,7 +464,7 @@ static void node_main(void *ctx)
 	struct daemon *d = ctx;
 	struct event *events[EVENT_BATCH_MAX];
 
-	io_thread_hurry();
+	hurry(d);
 	while (!atomic_load(&d->is_ending) || !node_wind_down(d->node)) {
 		size_t count = io_queue_pop(d->events, (void **)events, ARRAY_COUNT(events), wait_us(d));
 

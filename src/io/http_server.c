@@ -11,7 +11,6 @@
 #include "base/check.h"
 #include "io/clock.h"
 #include "io/listen.h"
-#include "io/queue.h"
 
 #define ACCEPT_COUNT_MAX 64      /* connections taken in one turn of the loop */
 #define ACCEPT_PAUSE_MS 100      /* when the process has no file descriptor left */
@@ -151,7 +150,6 @@ static void *run(void *arg)
 	struct http_server *s = arg;
 
 	pthread_setname_np(pthread_self(), "http");
-	io_thread_hurry();
 	s->mailbox->thread = pthread_self();
 	event_base_loop(s->base, EVLOOP_NO_EXIT_ON_EMPTY);
 	return NULL;
