@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "app/weft_sim_twins.h"
 #include "base/check.h"
 #include "sim/sim.h"
 
@@ -112,6 +113,7 @@ static void usage(FILE *out)
 	      "  --jobs N           processes at a time (default 1)\n"
 	      "  --log LEVEL        error, warn, info or debug, to standard error\n"
 	      "  --quiet            no progress\n"
+	      "  --twins [OPTION]...  every small history of a divided set instead: see --twins --help\n"
 	      "  --help, --version\n"
 	      "\n"
 	      "Exit codes: 0 all clean; 1 the simulator failed; 2 usage; 10 a promise was broken (safety);\n"
@@ -721,6 +723,8 @@ int main(int argc, char **argv)
 {
 	struct options options;
 
+	if (argc > 1 && strcmp(argv[1], "--twins") == 0)
+		return weft_sim_twins(argc - 1, argv + 1);
 	read_options(&options, argc, argv);
 	if (options.is_replay)
 		return replay(&options);

@@ -470,6 +470,8 @@ Test(corners, newest_word_on_who_is_next_counts)
 	rig_executed_next(&r, 1, &next);
 	next.set = &second;
 	rig_executed_next(&r, 1, &next);
+	next.number = 2;
+	rig_executed_next(&r, 1, &next);
 	rig_committed(&r, 1, START_MS, NULL);
 	cr_assert(hash_equal(&consensus_get_epoch(r.c)->set->hash, &second.hash));
 	rig_end(&r);
