@@ -29,8 +29,10 @@
 #define GOSSIP_INTERVAL_MS 2     /* between two batches to all, unless they are full */
 #define GOSSIP_BATCH_SIZE (64 * KIB)
 #define KNOWN_MAX_MS 60000       /* until known transactions are half forgotten */
-#define REQUEST_MAX_MS 5000      /* for an answer */
-#define REQUEST_STRANGER_MS 2000 /* for a stranger's */
+#define REQUEST_MAX_MS 5000      /* until an answer begins to come */
+#define REQUEST_STRANGER_MS 2000 /* a stranger's */
+#define REQUEST_RATE (64 * KIB)  /* and then so many of its bytes a second, from the request on */
+#define REQUEST_STRANGER_RATE (512 * KIB)
 #define UNANSWERED_MAX 16        /* counted of one peer */
 #define STRANGER_COST 3          /* unanswered requests that a stranger begins with */
 #define SERVE_STRANGER_RATE (2 * MIB) /* of blocks, a second, for a stranger */
@@ -148,7 +150,8 @@ struct session {
 
 	bool has_request;         /* blocks that we asked for */
 	struct wire_blocks_request request;
-	uint64_t request_ms;      /* when the answer is due */
+	uint64_t request_ms;      /* when the answer is due; later, while its bytes come */
+	unsigned late_count;      /* answers that were given up: may come yet, and are dropped */
 	unsigned unanswered;      /* requests in a row that it did not answer, or with nothing */
 	bool owes;                /* blocks that it asked for */
 	struct wire_blocks_request owed;
@@ -262,6 +265,8 @@ void receive_deferred(struct p2p *p, struct session *s);
 void receive_bytes(struct p2p *p, struct session *s, struct bytes bytes);
 void receive_frame(struct p2p *p, struct session *s);
 void receive_clear(struct p2p *p, struct session *s);
+/* How much has come of the blocks that are coming; 0: none are. */
+size_t receive_blocks_size(const struct session *s);
 
 /* send.c */
 void send_message(struct p2p *p, struct session *s, const struct wire_message *m);

@@ -142,11 +142,15 @@ static void take_consensus(struct p2p *p, struct session *s, const struct wire_m
 		deliver(p, s, m);
 }
 
+/* Who asks again hears two answers. One that was given up is no use any more and no offence. */
 static void take_blocks(struct p2p *p, struct session *s, const struct wire_message *m)
 {
 	if (!s->has_request || m->blocks.from_height != s->request.from_height ||
 	    m->blocks.count > s->request.count) {
-		offend(p, s, P2P_OFFENCE_UNSOLICITED, "blocks");
+		if (s->late_count > 0)
+			s->late_count--;
+		else
+			offend(p, s, P2P_OFFENCE_UNSOLICITED, "blocks");
 		return;
 	}
 	s->has_request = false;
@@ -221,6 +225,20 @@ static void take_message(struct p2p *p, struct session *s, struct wire_message *
 }
 
 /* --- frames --- */
+
+size_t receive_blocks_size(const struct session *s)
+{
+	enum wire_kind kind = WIRE_HELLO;
+	struct bytes in;
+	size_t size;
+
+	if (s->in.size == 0)
+		return 0;
+	in = bytes_of(s->in.data + s->in_start, s->in.size - s->in_start);
+	if (wire_peek(in, READY_KINDS, &kind, &size, NULL) != OK || size == 0 || kind != WIRE_BLOCKS)
+		return 0;
+	return MIN(size, in.size);
+}
 
 static void refuse(struct p2p *p, struct session *s, const struct err *err)
 {

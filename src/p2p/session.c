@@ -294,6 +294,8 @@ static void replace(struct p2p *p, struct session *s, struct session *old)
 	s->has_request = old->has_request;
 	s->request = old->request;
 	s->request_ms = old->request_ms;
+	s->late_count = old->late_count;
+	old->late_count += old->has_request; /* its answer may be on this way already */
 	old->has_request = false;
 	queue_move(p, s, old);
 	drain(p, old);
@@ -452,6 +454,15 @@ void session_end(struct p2p *p, struct session *s, enum p2p_reason reason, bool 
 
 /* --- time --- */
 
+/* When the answer to a request is given up: what has come of it buys time at the least rate
+ * that is waited for, so that a slow link is no fault, and nobody holds us up with less. */
+static uint64_t request_due_ms(const struct session *s)
+{
+	uint64_t rate = s->is_listed ? REQUEST_RATE : REQUEST_STRANGER_RATE;
+
+	return s->request_ms + receive_blocks_size(s) * 1000ull / rate;
+}
+
 static void ready_tick(struct p2p *p, struct session *s)
 {
 	uint64_t silent_ms = s->heard_ms + SILENCE_MAX_MS, ping_ms = s->heard_ms + PING_AFTER_MS;
@@ -473,10 +484,11 @@ static void ready_tick(struct p2p *p, struct session *s)
 		receive_deferred(p, s);
 	if (!s->has_request)
 		return;
-	if (p->now_ms < s->request_ms) {
-		wake_by(p, s->request_ms);
+	if (p->now_ms < request_due_ms(s)) {
+		wake_by(p, request_due_ms(s));
 	} else if (has_room(p)) {
 		s->has_request = false;
+		s->late_count = MIN(s->late_count + 1, (unsigned)UNANSWERED_MAX);
 		s->unanswered = MIN(s->unanswered + 1, (unsigned)UNANSWERED_MAX);
 		emit(p, P2P_EFFECT_NO_BLOCKS, s)->no_blocks = s->request;
 	} else {

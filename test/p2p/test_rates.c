@@ -116,6 +116,120 @@ Test(rates, counts_unasked_answers)
 	world_clear(&w);
 }
 
+/* Pieces of a frame, one a `pause_ms`; the whole frame if `count` is SIZE_MAX. Pings are answered. */
+static void raw_send_slowly(struct world *w, size_t link, struct bytes frame, size_t piece, uint64_t pause_ms,
+			    size_t count)
+{
+	struct wire_decoder *d = wire_decoder_new();
+	struct wire_message m;
+
+	for (size_t at = 0; at < frame.size && count > 0; at += piece, count--) {
+		raw_send(w, link, bytes_of(frame.data + at, MIN(piece, frame.size - at)));
+		for (uint64_t ms = 0; ms < pause_ms; ms += 100)
+			world_run(w, MIN(pause_ms, (uint64_t)100));
+		while (raw_take(w, link, d, &m))
+			continue;
+	}
+	wire_decoder_free(d);
+}
+
+static struct buf blocks_frame(uint64_t from, size_t size)
+{
+	struct buf sealed = { 0 }, frame = { 0 };
+	struct wire_block block;
+	struct wire_message m = { .kind = WIRE_BLOCKS, .blocks = { .from_height = from, .items = &block, .count = 1 } };
+
+	memset(buf_extend(&sealed, size), 7, size);
+	block = (struct wire_block){ .sealed = buf_bytes(&sealed), .certificate = bytes_of_str("c") };
+	wire_encode(&frame, &m);
+	buf_clear(&sealed);
+	return frame;
+}
+
+static void ask(struct world *w, uint64_t from)
+{
+	struct p2p_event event = { .kind = P2P_EVENT_REQUEST_BLOCKS, .request = { from, 1 } };
+
+	world_step(w, 0, event);
+}
+
+/* A link is slow, or its end waits: an answer may take as long as its bytes do at the least rate. */
+Test(rates, waits_for_answers_on_slow_links)
+{
+	struct world w;
+	size_t link = join_one(&w);
+	struct buf frame = blocks_frame(1, 2 * MIB);
+
+	/* At 100 KiB a second: 20 seconds. */
+	ask(&w, 1);
+	raw_send_slowly(&w, link, buf_bytes(&frame), 100 * KIB, 1000, SIZE_MAX);
+	cr_expect_eq(w.nodes[0].delivered[WIRE_BLOCKS], 1);
+	cr_expect_eq(w.nodes[0].no_blocks_count, 0);
+
+	/* It stops after 10 seconds: what came bought that time, and the first seconds are over. */
+	ask(&w, 1);
+	raw_send_slowly(&w, link, buf_bytes(&frame), 64 * KIB, 1000, 10);
+	cr_expect_eq(w.nodes[0].no_blocks_count, 0);
+	world_run(&w, 4000);
+	cr_expect_eq(w.nodes[0].no_blocks_count, 0);
+	world_run(&w, 2000);
+	cr_expect_eq(w.nodes[0].no_blocks_count, 1);
+	/* What comes of it later is no offence, and of no use. */
+	raw_send(&w, link, bytes_of(frame.data + 10 * 64 * KIB, frame.size - 10 * 64 * KIB));
+	cr_expect_eq(w.nodes[0].delivered[WIRE_BLOCKS], 1);
+	cr_expect_eq(w.nodes[0].offences[P2P_OFFENCE_UNSOLICITED], 0);
+	/* Once: the next is. */
+	raw_send(&w, link, buf_bytes(&frame));
+	cr_expect_eq(w.nodes[0].delivered[WIRE_BLOCKS], 1);
+	cr_expect_eq(w.nodes[0].offences[P2P_OFFENCE_UNSOLICITED], 1);
+	p2p_check(w.nodes[0].p2p);
+	buf_clear(&frame);
+	world_clear(&w);
+}
+
+/* A peer that sends less than the least rate holds nobody up. */
+Test(rates, gives_up_answers_that_trickle)
+{
+	struct world w;
+	size_t link = join_one(&w);
+	struct buf frame = blocks_frame(1, 8 * MIB);
+	uint64_t asked_ms = w.now_ms;
+	size_t at = 0;
+
+	ask(&w, 1);
+	for (; w.nodes[0].no_blocks_count == 0; at += 16 * KIB) {
+		cr_assert_lt(at, 8 * MIB);
+		raw_send_slowly(&w, link, bytes_of(frame.data + at, 16 * KIB), 16 * KIB, 1000, 1);
+	}
+	cr_expect_leq(w.now_ms, asked_ms + 8000, "%llu ms", (unsigned long long)(w.now_ms - asked_ms));
+	/* The rest, while another answer is awaited: one is dropped, the other taken. */
+	ask(&w, 2);
+	raw_send(&w, link, bytes_of(frame.data + at, frame.size - at));
+	cr_expect_eq(w.nodes[0].delivered[WIRE_BLOCKS], 0);
+	buf_clear(&frame);
+	frame = blocks_frame(2, 100);
+	raw_send(&w, link, buf_bytes(&frame));
+	cr_expect_eq(w.nodes[0].delivered[WIRE_BLOCKS], 1);
+	cr_expect_eq(w.nodes[0].offences[P2P_OFFENCE_UNSOLICITED], 0);
+
+	/* Asked again for the same, it answers twice: the first counts, the second is the late one. */
+	ask(&w, 3);
+	world_run(&w, 6000);
+	cr_expect_eq(w.nodes[0].no_blocks_count, 2);
+	ask(&w, 3);
+	buf_clear(&frame);
+	frame = blocks_frame(3, 100);
+	raw_send(&w, link, buf_bytes(&frame));
+	raw_send(&w, link, buf_bytes(&frame));
+	cr_expect_eq(w.nodes[0].delivered[WIRE_BLOCKS], 2);
+	cr_expect_eq(w.nodes[0].offences[P2P_OFFENCE_UNSOLICITED], 0);
+	raw_send(&w, link, buf_bytes(&frame));
+	cr_expect_eq(w.nodes[0].offences[P2P_OFFENCE_UNSOLICITED], 1);
+	p2p_check(w.nodes[0].p2p);
+	buf_clear(&frame);
+	world_clear(&w);
+}
+
 Test(rates, takes_the_nodes_word)
 {
 	struct p2p_event event = { .kind = P2P_EVENT_OFFENCE, .offence = P2P_OFFENCE_MESSAGE };
