@@ -35,6 +35,7 @@
 /* Storage. */
 #define LIMIT_UNSYNCED_BLOCK_COUNT 64   /* blocks that LevelDB may lag behind the commit log */
 #define LIMIT_FLUSH_BLOCK_COUNT 1024    /* blocks between two flushes of trie nodes */
+#define LIMIT_CONSENSUS_LOG_SIZE (64 * MIB) /* of what is signed at one height; four records, if that is more */
 #define LIMIT_ACCOUNT_CACHE_COUNT 262144ull
 #define LIMIT_SLOT_CACHE_COUNT 262144ull
 #define LIMIT_CODE_CACHE_COUNT 4096ull

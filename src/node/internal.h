@@ -57,6 +57,7 @@ enum node_job_kind {
 	NODE_JOB_RECORD, /* append to the consensus log */
 	NODE_JOB_COMMIT, /* append to the commit log; then the batch and a new head */
 	NODE_JOB_FLUSH,  /* trie nodes to the database; trim both logs */
+	NODE_JOB_TRIM,   /* the consensus log, which has grown within a height */
 	NODE_JOB_EVIDENCE, /* to the database, synced */
 };
 
@@ -64,7 +65,7 @@ struct node_job {
 	enum node_job_kind kind;
 	struct store *store;
 	uint64_t height;
-	/* RECORD: the record. FLUSH: the newest record, which survives the trim.
+	/* RECORD: the record. FLUSH, TRIM: the newest record, which survives the trim.
 	 * COMMIT: the certificate. EVIDENCE: what `evidence` points to. */
 	struct buf payload;
 	uint64_t record_number;      /* RECORD */
@@ -234,7 +235,7 @@ struct node_metrics {
 	uint64_t view_changes_total, messages_total, malformed_total;
 	uint64_t blocks_total, txs_total, gas_total;
 	uint64_t submitted_total, rejected_total;
-	uint64_t records_total, flushes_total, stalls_total;
+	uint64_t records_total, flushes_total, trims_total, stalls_total;
 };
 
 struct node {
@@ -259,6 +260,8 @@ struct node {
 	size_t batch_count;          /* with the workers */
 	uint64_t flush_taken_height;
 	bool is_flushing;
+	bool is_trimming;
+	size_t record_size_max;      /* of the consensus log's, since the start */
 
 	/* The block under agreement; the state tree stands at it. */
 	bool has_candidate;

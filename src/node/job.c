@@ -28,6 +28,7 @@ int node_job_run(struct node_job *job, struct err *err)
 		block = job_block(job);
 		return store_log(job->store, &block, err);
 	case NODE_JOB_FLUSH:
+	case NODE_JOB_TRIM:
 	case NODE_JOB_EVIDENCE:
 		return OK; /* all of it comes after the sync */
 	}
@@ -76,17 +77,24 @@ static int finish_commit(struct node_job *job, struct err *err)
 	return OK;
 }
 
+/* On a full disk the log stays as it is, and is trimmed another time. */
+static int finish_trim(struct node_job *job, struct err *err)
+{
+	int code;
+
+	/* Who signs nothing has no record to carry on. */
+	if (job->payload.size == 0)
+		return OK;
+	code = store_consensus_trim(job->store, NODE_RECORD_SIGNED, buf_bytes(&job->payload), err);
+	return code == STORE_E_WRITE ? OK : code;
+}
+
 static int finish_flush(struct node_job *job, struct err *err)
 {
 	int code = store_flush_write(job->store, job->flush, err);
 
 	job->flush = NULL;
-	if (code != OK)
-		return code;
-	/* An observer signs nothing and has no record to carry on. */
-	if (job->payload.size == 0)
-		return OK;
-	return store_consensus_trim(job->store, NODE_RECORD_SIGNED, buf_bytes(&job->payload), err);
+	return code == OK ? finish_trim(job, err) : code;
 }
 
 int node_job_finish(struct node_job *job, struct err *err)
@@ -98,6 +106,8 @@ int node_job_finish(struct node_job *job, struct err *err)
 		return finish_commit(job, err);
 	case NODE_JOB_FLUSH:
 		return finish_flush(job, err);
+	case NODE_JOB_TRIM:
+		return finish_trim(job, err);
 	case NODE_JOB_EVIDENCE:
 		return store_evidence_write(job->store, job->evidence, job->evidence_count, err);
 	}

@@ -138,6 +138,8 @@ void node_metrics(const struct node *n, struct buf *out)
 	put(out, "store_tree_bytes", "gauge", "Memory of loaded trie nodes.", store.tree_memory);
 	put(out, "store_cache_hits_total", "counter", "State reads served from memory.", store.cache_hits);
 	put(out, "store_cache_misses_total", "counter", "State reads served from the database.", store.cache_misses);
+	put(out, "store_consensus_log_bytes", "gauge", "Size of the consensus log.", store_consensus_size(n->store));
+	put(out, "store_consensus_trims_total", "counter", "Times it was trimmed within a height.", m->trims_total);
 	put(out, "store_flushes_total", "counter", "Flushes of trie nodes.", m->flushes_total);
 	put(out, "store_stalls_total", "counter", "Times the disk was full.", m->stalls_total);
 	put(out, "store_stalled", "gauge", "1 while the disk is full.", n->is_stalled);

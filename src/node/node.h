@@ -74,6 +74,7 @@ struct node_config {
 	bool is_validator;
 	struct secret_key validator_key;    /* wiped by node_free() */
 	struct txpool_limits pool;
+	uint64_t consensus_log_size;        /* beyond it the consensus log is trimmed; 0: the usual */
 	const struct p2p_config *p2p;       /* NULL: no peers; borrowed during node_new() */
 	uint64_t seed;
 	const struct log *log;

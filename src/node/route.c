@@ -10,6 +10,7 @@
  *   on_commit          the block is final            (writer: commit log, batch)
  *   node_on_job        it is written                 (publish the head)
  *   node_route_flush   now and then: trie nodes to the database
+ *   trim_log           and when the consensus log has grown within a height
  *
  * node_timing_…() note when each was reached (timing.c).
  */
@@ -209,8 +210,28 @@ static void on_persist(struct node *n, const struct consensus_effect *effect)
 	struct node_job *job = node_job_new(n, NODE_JOB_RECORD, effect->height);
 
 	buf_append_bytes(&job->payload, effect->persist.record);
+	n->record_size_max = MAX(n->record_size_max, job->payload.size);
 	job->record_number = effect->persist.number;
 	n->metrics.records_total++;
+	node_job_hand_over(n, job);
+}
+
+/* A height that does not end, as when too many are gone, is one view-change after the other in
+ * the log, with blocks in between. One record stands for all: what was handed to the writer
+ * before this job is in it, what comes later is written behind it. */
+static void trim_log(struct node *n)
+{
+	uint64_t max = n->config.consensus_log_size ? n->config.consensus_log_size : LIMIT_CONSENSUS_LOG_SIZE;
+	struct node_job *job;
+
+	/* What is left over must be well below the limit, or every record would trim anew. */
+	max = MAX(max, 4 * (uint64_t)n->record_size_max);
+	if (n->is_trimming || n->is_flushing || store_consensus_size(n->store) <= max)
+		return;
+	job = node_job_new(n, NODE_JOB_TRIM, n->tip.header.height);
+	consensus_sign_record(n->consensus, &job->payload);
+	n->record_size_max = MAX(n->record_size_max, job->payload.size);
+	n->is_trimming = true;
 	node_job_hand_over(n, job);
 }
 
@@ -295,6 +316,7 @@ void node_on_job(struct node *n, struct node_job *job)
 		event.persisted = job->record_number;
 		event.now_ms = n->io.now_ms(n->io.ctx);
 		node_route(n, &event);
+		trim_log(n);
 		node_route_work(n);
 		break;
 	case NODE_JOB_COMMIT:
@@ -302,6 +324,11 @@ void node_on_job(struct node *n, struct node_job *job)
 		break;
 	case NODE_JOB_EVIDENCE:
 		node_evidence_written(n);
+		break;
+	case NODE_JOB_TRIM:
+		n->is_trimming = false;
+		n->metrics.trims_total++;
+		LOG_DEBUG(n->config.log, "node", "trim", "height=%llu", (unsigned long long)job->height);
 		break;
 	case NODE_JOB_FLUSH:
 		n->is_flushing = false;

@@ -27,6 +27,10 @@
 #define SITE_POOL_COUNT 1000
 #define SITE_POOL_SIZE (1 * MIB)
 #define SITE_POOL_FUTURE 200
+/* The consensus log's limit: low, so that it is trimmed often and in the middle of everything; and
+ * what it never has: four records with all that a pool holds, and what comes until a trim is over. */
+#define SITE_LOG_SIZE (8 * KIB)
+#define SITE_LOG_SIZE_MAX (8 * SITE_POOL_SIZE)
 #define CLIENT_ACCOUNT_COUNT 4
 #define CONN_MAX 1024
 #define CHAIN_ID 31337

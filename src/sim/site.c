@@ -217,6 +217,7 @@ static int open_node(struct site *s, struct err *err)
 	struct node_config config = {
 		.genesis = &sim->genesis, .ecc = sim->ecc, .is_validator = s->is_validator, .validator_key = s->key,
 		.pool = { SITE_POOL_COUNT, SITE_POOL_SIZE, 200, SITE_POOL_FUTURE, sim->genesis.params.base_fee_floor },
+		.consensus_log_size = SITE_LOG_SIZE,
 		.p2p = &p2p, .seed = rng_next(&sim->rng), .log = sim->options.log ? &s->log : NULL,
 	};
 
@@ -561,6 +562,9 @@ void site_write_begin(struct site *s)
 		if (code != OK)
 			fail_group(s, i, &err);
 	}
+	if (store_consensus_size(s->store) > SITE_LOG_SIZE_MAX)
+		sim_found(s->sim, SIM_SAFETY, "node %zu lets its consensus log grow to %llu bytes", s->index,
+			  (unsigned long long)store_consensus_size(s->store));
 	write_again(s, draw(&s->sim->rng, 200, 1500) + disk_latency_ms(s->disk) * 1000ull, ENTRY_WRITTEN);
 	if (disk_is_dead(s->disk) || s->must_restart)
 		site_turn_end(s);

@@ -141,9 +141,12 @@ int store_flush_write(struct store *s, struct store_flush *f, struct err *err); 
 /* The consensus log: what this validator signed, before it sends it. */
 int store_consensus_append(struct store *s, uint8_t kind, struct bytes payload, struct err *err);
 void store_consensus_sync(struct store *s);
-/* Records of heights at or below the last committed one are no longer needed:
- * forgets all, but writes the newest sign record again first, so that at every
- * moment one is on disk. */
+/* Its size in bytes, as the last append or trim left it; any thread. 0 in memory. */
+uint64_t store_consensus_size(const struct store *s);
+/* Forgets all but what `newest_sign_record` says, which stands for all before it. That is
+ * synced first, in a segment of its own, so that at every moment one is on disk: a crash leaves
+ * the old records, the old ones and the new, or the new.
+ * STORE_E_WRITE if the disk is full: all is as before. */
 int store_consensus_trim(struct store *s, uint8_t kind, struct bytes newest_sign_record,
 			 struct err *err);
 typedef int (*store_record_fn)(void *ctx, uint8_t kind, struct bytes payload, struct err *err);

@@ -58,7 +58,7 @@ struct store {
 	uint64_t withdrawal_index;
 	uint64_t history_first;      /* oldest height whose history may be kept */
 	uint64_t history_first_ms;   /* its block's time; 0 if not looked up yet */
-	_Atomic uint64_t log_size;
+	_Atomic uint64_t log_size, consensus_size;
 
 	/* consensus records found on opening: kind, size (4), payload; … */
 	struct buf consensus_found;

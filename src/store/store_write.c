@@ -17,8 +17,10 @@ void store_count_logs(struct store *s)
 
 	if (s->commit_log)
 		size += wal_size(s->commit_log);
-	if (s->consensus_log)
+	if (s->consensus_log) {
+		atomic_store(&s->consensus_size, wal_size(s->consensus_log));
 		size += wal_size(s->consensus_log);
+	}
 	atomic_store(&s->log_size, size);
 }
 
@@ -265,6 +267,11 @@ int store_consensus_append(struct store *s, uint8_t kind, struct bytes payload, 
 	code = wal_append(s->consensus_log, kind, &payload, 1, NULL, err);
 	store_count_logs(s);
 	return code;
+}
+
+uint64_t store_consensus_size(const struct store *s)
+{
+	return atomic_load(&s->consensus_size);
 }
 
 void store_consensus_sync(struct store *s)

@@ -94,7 +94,7 @@ void machine_start(struct world *w, struct machine *m)
 {
 	struct consensus_config config;
 	struct consensus_status status;
-	size_t first = 0;
+	size_t first = 0, before = 0;
 
 	m->tip = (struct consensus_tip){ .time_ms = WORLD_START_MS, .empty_count = CONFIRMATION_COUNT };
 	m->has_candidate = false;
@@ -103,8 +103,11 @@ void machine_start(struct world *w, struct machine *m)
 	for (size_t i = 0; i < m->item_count; i++) {
 		const struct item *item = &m->items[i];
 
-		if (item->is_whole)
-			first = i;
+		/* Of every other life the last trim was cut off before the old records went. */
+		if (item->is_whole) {
+			first = m->life % 2 ? before : i;
+			before = i;
+		}
 		if (item->is_block)
 			m->tip = (struct consensus_tip){
 				.height = item->block.height,

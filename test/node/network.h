@@ -27,6 +27,7 @@ struct site {
 	struct store *store;
 	char dir[512];               /* of its store; empty: in memory */
 	size_t pool_count;           /* 0: plenty */
+	uint64_t log_size;           /* of consensus; 0: the usual */
 	struct node *node;
 	struct node_head *head;
 	struct node_reader reader;

@@ -611,6 +611,7 @@ Test(node, record_shares_no_sync_with_what_stands_before_it)
 		{ { NODE_JOB_RECORD, NODE_JOB_COMMIT, NODE_JOB_COMMIT, NODE_JOB_FLUSH }, 4, 4 },
 		{ { NODE_JOB_COMMIT, NODE_JOB_RECORD }, 2, 1 },
 		{ { NODE_JOB_FLUSH, NODE_JOB_RECORD }, 2, 1 },
+		{ { NODE_JOB_RECORD, NODE_JOB_TRIM, NODE_JOB_RECORD }, 3, 2 },
 		{ { NODE_JOB_COMMIT, NODE_JOB_FLUSH, NODE_JOB_RECORD, NODE_JOB_COMMIT }, 4, 2 },
 	};
 
