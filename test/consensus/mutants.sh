@@ -93,7 +93,7 @@ one() {
 	esac
 	if [ -n "$sim" ]; then
 		s=-
-		if link sim $MUTANT_SIM $MUTANT_SIM_LIBS && killed sim 400 --seeds "$WEFT_SIM_SEEDS" --quiet; then
+		if link sim $MUTANT_SIM $MUTANT_SIM_LIBS && killed sim 400 --seeds "$WEFT_SIM_SEEDS" --stop --quiet; then
 			s=x found="$found; sim: $said"
 		fi
 	fi
