@@ -442,6 +442,24 @@ void oracle_message(struct oracle *o, struct sim *sim, const struct site *s, str
 	}
 }
 
+/* Only final blocks are signed as final. */
+void oracle_checkpoint(struct oracle *o, struct sim *sim, const struct site *s, struct bytes checkpoint)
+{
+	struct item list;
+	struct hash hash;
+	uint64_t height;
+
+	if (!next_item(&checkpoint, &list) || !next_number(&list.body, &height) ||
+	    !next_fixed(&list.body, &hash, sizeof(hash))) {
+		sim_found(sim, SIM_SAFETY, "node %zu sends a checkpoint that is malformed", s->index);
+		return;
+	}
+	o->check_count++;
+	if (height < o->chain_count && !hash_equal(&hash, &o->chain[height].hash))
+		sim_found(sim, SIM_SAFETY, "node %zu signs another block of height %llu as final", s->index,
+			  (unsigned long long)height);
+}
+
 /* --- certificates --- */
 
 static void commit_digest(struct oracle *o, const struct set *set, uint64_t height, uint64_t view,

@@ -46,6 +46,9 @@ void oracle_message(struct oracle *o, struct sim *sim, const struct site *s, str
 uint64_t oracle_height(const struct oracle *o);
 uint64_t oracle_view(const struct oracle *o);
 
+/* And so does a checkpoint: its own, or another's that it tells on. */
+void oracle_checkpoint(struct oracle *o, struct sim *sim, const struct site *s, struct bytes checkpoint);
+
 /* The hash of the set that decides a height. */
 struct hash oracle_set_hash(const struct oracle *o, uint64_t height);
 

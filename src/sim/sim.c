@@ -88,12 +88,12 @@ bool sim_are_apart(const struct sim *sim, size_t a, size_t b)
 	return (one->is_twin && !is_on_side(sim, one, two)) || (two->is_twin && !is_on_side(sim, two, one));
 }
 
-/* A consensus envelope: length, tag, length, tag of its one field, length, message. */
-static struct bytes message_in(struct bytes frame)
+/* An envelope with one field: length, tag, length, tag of the field, length, message. */
+static struct bytes message_in(struct bytes frame, enum wire_kind kind)
 {
 	size_t at = 4;
 
-	if (frame.size < 8 || frame.data[4] >> 3 != WIRE_CONSENSUS)
+	if (frame.size < 8 || frame.data[4] >> 3 != kind)
 		return (struct bytes){ 0 };
 	for (int i = 0; i < 2; i++) {
 		at++; /* tag */
@@ -106,7 +106,7 @@ static struct bytes message_in(struct bytes frame)
 
 void sim_sent(struct sim *sim, struct site *from, uint32_t conn, unsigned to, struct bytes frame)
 {
-	struct bytes message = message_in(frame);
+	struct bytes message = message_in(frame, WIRE_CONSENSUS), checkpoint = message_in(frame, WIRE_CHECKPOINT);
 
 	if (message.size > 0 && from->is_liar) {
 		liar_send(sim, from, conn, to, message);
@@ -114,6 +114,8 @@ void sim_sent(struct sim *sim, struct site *from, uint32_t conn, unsigned to, st
 	}
 	if (message.size > 0)
 		oracle_message(sim->oracle, sim, from, message);
+	if (checkpoint.size > 0 && !from->is_liar)
+		oracle_checkpoint(sim->oracle, sim, from, checkpoint);
 	net_send_frame(sim, conn, to, frame, 0);
 }
 
