@@ -190,6 +190,7 @@ struct way {
 	bool is_cut;
 	uint64_t mean_us;
 	uint64_t clogged_until_us;
+	uint64_t release_us;     /* what was held goes on then */
 	struct packet *held, **held_last; /* cut off on the way; they go on when it heals */
 };
 

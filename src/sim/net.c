@@ -261,8 +261,8 @@ void net_arrive(struct sim *sim, struct packet *p)
 		hold(way, p);
 		return;
 	}
-	if (s->paused_until_us > sim->now_us) {
-		heap_push(&sim->heap, s->paused_until_us, ENTRY_PACKET, 0, 0, p);
+	if (MAX(s->paused_until_us, way->release_us) > sim->now_us) {
+		heap_push(&sim->heap, MAX(s->paused_until_us, way->release_us), ENTRY_PACKET, 0, 0, p);
 		return;
 	}
 	if (p->is_end) {
@@ -409,9 +409,11 @@ void net_cut(struct sim *sim, size_t from, size_t to, bool is_cut)
 	way->is_cut = is_cut;
 	if (is_cut || !way->held)
 		return;
+	/* Sent again by then; what comes meanwhile waits behind it. */
+	way->release_us = sim->now_us + draw(&sim->net_rng, SECOND_US / 5, 3 * SECOND_US);
 	for (struct packet *p = way->held, *next; p; p = next) {
 		next = p->next;
-		heap_push(&sim->heap, sim->now_us + 200000, ENTRY_PACKET, 0, 0, p); /* sent again by then */
+		heap_push(&sim->heap, way->release_us, ENTRY_PACKET, 0, 0, p);
 	}
 	way->held = NULL;
 }

@@ -45,7 +45,7 @@
 	X(RESTART, "restart", "a node ends in good order, and starts again")                   \
 	X(CLOCK, "clock", "clocks that are up to 30 s wrong")                                  \
 	X(JUMP, "jump", "a clock jumps by up to 30 s, either way")                             \
-	X(WORKER, "worker", "workers that take up to 600 ms")                                  \
+	X(WORKER, "worker", "workers that take up to 5 s")                                  \
 	X(WEIGHTS, "weights", "epochs: validators vote other weights, also while views change") \
 	X(MEMBERS, "members", "epochs: observers are voted in, validators out")               \
 	/* Liars, up to f of the weight. */                                                    \

@@ -71,7 +71,7 @@ static void recover(void *ctx, struct node_batch *batch)
 
 	if (faults_has(sim, SIM_FAULT_WORKER) && draw_is(&sim->rng, 500)) {
 		sim_fired(sim, SIM_FAULT_WORKER);
-		us = draw(&sim->rng, 1000, 600000);
+		us = draw(&sim->rng, 1000, draw_is(&sim->rng, 200) ? 5 * SECOND_US : SECOND_US / 2);
 	}
 	CHECK(s->batch_count < ARRAY_COUNT(s->batches));
 	s->batches[s->batch_count++] = batch;
