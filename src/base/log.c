@@ -116,6 +116,17 @@ void log_line(const struct log *log, enum log_level level, const char *subsystem
 	log->write(log->ctx, line);
 }
 
+bool log_rate_allows(struct log_rate *r, uint64_t now_ms, uint64_t *left_out)
+{
+	if (now_ms < r->next_ms && r->next_ms - now_ms <= LOG_RATE_MS) {
+		r->left_out++;
+		return false;
+	}
+	*left_out = r->left_out;
+	*r = (struct log_rate){ .next_ms = now_ms + LOG_RATE_MS };
+	return true;
+}
+
 bool log_level_parse(enum log_level *out, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(level_names); i++) {

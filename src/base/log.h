@@ -42,6 +42,19 @@ void log_line(const struct log *log, enum log_level level, const char *subsystem
 #define LOG_INFO(log, ...) log_line((log), LOG_LEVEL_INFO, __VA_ARGS__)
 #define LOG_DEBUG(log, ...) log_line((log), LOG_LEVEL_DEBUG, __VA_ARGS__)
 
+/* Lines of one kind that somebody outside can provoke as often as he likes: the first at
+ * once, then one a second. Zeroed to begin with. The time comes from the caller; if its clock is
+ * set back, a line more gets through. */
+#define LOG_RATE_MS 1000
+
+struct log_rate {
+	uint64_t next_ms;
+	uint64_t left_out;
+};
+
+/* True if a line may be written now; *left_out is then how many were not since the last. */
+bool log_rate_allows(struct log_rate *r, uint64_t now_ms, uint64_t *left_out);
+
 /* False if `name` is not error, warn, info or debug. */
 bool log_level_parse(enum log_level *out, const char *name);
 

@@ -433,7 +433,7 @@ static void refuse_fetched(struct node *n, const struct err *err)
 
 	n->metrics.invalid_total++;
 	node_peers_offence(n, &peer, P2P_OFFENCE_BLOCK);
-	LOG_WARN(n->config.log, "node", "invalid_fetched", "msg=\"%s\"", err->message);
+	NODE_LOG_SOME(n, NODE_LOG_BLOCK, LOG_LEVEL_WARN, "node", "invalid_fetched", "msg=\"%s\"", err->message);
 	while (n->fetched_count > 0)
 		drop_first_fetched(n);
 	n->fetch_target = n->tip.header.height;

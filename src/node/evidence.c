@@ -402,7 +402,7 @@ void node_evidence_received(struct node *n, struct bytes evidence, const struct 
 	if (code == OK)
 		return;
 	n->metrics.evidence_refused_total++;
-	LOG_WARN(n->config.log, "consensus", "evidence_refused", "msg=\"%s\"", err.message);
+	NODE_LOG_SOME(n, NODE_LOG_EVIDENCE, LOG_LEVEL_WARN, "consensus", "evidence_refused", "msg=\"%s\"", err.message);
 	node_peers_offence(n, peer, P2P_OFFENCE_EVIDENCE);
 }
 

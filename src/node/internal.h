@@ -228,6 +228,21 @@ struct node_follow {
 /* So many blocks into an epoch, what members of the one before send is still taken. */
 #define NODE_EPOCH_OVERLAP 16
 
+/* Lines that others can provoke, by kind: log_rate_allows(). */
+enum node_log_kind {
+	NODE_LOG_REFUSED,            /* a consensus message */
+	NODE_LOG_TWIN,               /* one under the own key */
+	NODE_LOG_MALFORMED,
+	NODE_LOG_EVIDENCE,           /* that proves nothing */
+	NODE_LOG_BLOCK,              /* a fetched one that does not hold */
+	NODE_LOG_OFFENCE,            /* of a peer */
+	NODE_LOG_SESSION,            /* refused, or a goodbye */
+	NODE_LOG_SESSION_TWIN,       /* for two nodes with one key */
+	NODE_LOG_BUSY,
+};
+#define NODE_LOG_COUNT 9
+#define NODE_LOG_MORE_SIZE 40
+
 struct node_metrics {
 	uint64_t recovered_total, executed_total, invalid_total, fetched_total;
 	uint64_t evidence_total, evidence_needless_total, evidence_refused_total;
@@ -317,9 +332,22 @@ struct node {
 
 	struct node_evidence evidence;
 
+	struct log_rate log_rates[NODE_LOG_COUNT];
+
 	struct node_metrics metrics;
 	struct node_timing timing;
 };
+
+/* node.c: true if a line of this kind may be written; `more` ends it: how many were left out. */
+bool node_log_allows(struct node *n, enum node_log_kind kind, char more[NODE_LOG_MORE_SIZE]);
+
+#define NODE_LOG_SOME(n, kind, level, subsystem, event, format, ...)                                          \
+	do {                                                                                                   \
+		char more_[NODE_LOG_MORE_SIZE];                                                                \
+                                                                                                               \
+		if (node_log_allows((n), (kind), more_))                                                       \
+			log_line((n)->config.log, (level), (subsystem), (event), format "%s", __VA_ARGS__, more_); \
+	} while (0)
 
 /* route.c: gives `event` to consensus and does what follows, until nothing does. */
 void node_route(struct node *n, const struct consensus_event *event);

@@ -1,6 +1,7 @@
 /* The node's life: taking the chain up, ticks, winding down. */
 #include "node/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -29,6 +30,18 @@ void node_stop(struct node *n, const struct err *err)
 	n->is_stopped = true;
 	LOG_ERROR(n->config.log, "node", "stop", "msg=\"%s\"", err->message);
 	n->io.stop(n->io.ctx, err);
+}
+
+bool node_log_allows(struct node *n, enum node_log_kind kind, char more[NODE_LOG_MORE_SIZE])
+{
+	uint64_t left_out;
+
+	if (!n->config.log || !log_rate_allows(&n->log_rates[kind], n->io.now_ms(n->io.ctx), &left_out))
+		return false;
+	more[0] = '\0';
+	if (left_out > 0)
+		snprintf(more, NODE_LOG_MORE_SIZE, " left_out=%llu", (unsigned long long)left_out);
+	return true;
 }
 
 /* What block_decode_sealed() finds, down to the transactions. */

@@ -100,7 +100,7 @@ static void send_gossip_to(struct node *n, const struct addr *peer)
 	if (n->gossip_count == 0)
 		return;
 	if (n->command_count == NODE_COMMAND_MAX) {
-		LOG_WARN(n->config.log, "p2p", "busy", "kind=%d", (int)P2P_EVENT_SEND_TRANSACTIONS);
+		NODE_LOG_SOME(n, NODE_LOG_BUSY, LOG_LEVEL_WARN, "p2p", "busy", "kind=%d", (int)P2P_EVENT_SEND_TRANSACTIONS);
 	} else {
 		c = &n->commands[n->command_count++];
 		*c = (struct node_command){ .event = { .kind = P2P_EVENT_SEND_TRANSACTIONS, .peer = *peer } };
@@ -310,7 +310,7 @@ static void on_consensus(struct node *n, struct bytes bytes, const struct addr *
 		return; /* an observer follows by blocks */
 	if (message_decode(&message, bytes, &err) != OK) {
 		n->metrics.malformed_total++;
-		LOG_WARN(n->config.log, "consensus", "malformed", "msg=\"%s\"", err.message);
+		NODE_LOG_SOME(n, NODE_LOG_MALFORMED, LOG_LEVEL_WARN, "consensus", "malformed", "msg=\"%s\"", err.message);
 		node_peers_offence(n, peer, P2P_OFFENCE_MESSAGE);
 		return;
 	}
@@ -327,7 +327,7 @@ static void on_checkpoint(struct node *n, struct bytes bytes, const struct addr 
 
 	if (checkpoint_decode(&checkpoint, bytes, &err) != OK) {
 		n->metrics.malformed_total++;
-		LOG_WARN(n->config.log, "consensus", "malformed", "msg=\"%s\"", err.message);
+		NODE_LOG_SOME(n, NODE_LOG_MALFORMED, LOG_LEVEL_WARN, "consensus", "malformed", "msg=\"%s\"", err.message);
 		node_peers_offence(n, peer, P2P_OFFENCE_EVIDENCE);
 		return;
 	}
@@ -456,8 +456,8 @@ static void on_trace(struct node *n, const struct p2p_effect *effect)
 	hex_data(text, addr_bytes(&effect->peer));
 	switch (effect->trace.what) {
 	case P2P_TRACE_OFFENCE:
-		LOG_WARN(n->config.log, "p2p", "offence", "peer=%s offence=%s msg=\"%s\"", text,
-			 p2p_offence_name(effect->trace.offence), effect->trace.detail);
+		NODE_LOG_SOME(n, NODE_LOG_OFFENCE, LOG_LEVEL_WARN, "p2p", "offence", "peer=%s offence=%s msg=\"%s\"", text,
+			      p2p_offence_name(effect->trace.offence), effect->trace.detail);
 		return;
 	case P2P_TRACE_REPLACED:
 		LOG_INFO(n->config.log, "p2p", "replaced", "peer=%s", text);
@@ -465,12 +465,13 @@ static void on_trace(struct node *n, const struct p2p_effect *effect)
 	case P2P_TRACE_REFUSED:
 	case P2P_TRACE_GOODBYE:
 		if (effect->trace.reason == P2P_REASON_TWIN)
-			LOG_ERROR(n->config.log, "p2p", p2p_trace_name(effect->trace.what), "peer=%s reason=twin msg=\"two "
-				  "nodes use one key, seen from %s: stop one of them, or give it a key of its own\"", text,
-				  effect->trace.what == P2P_TRACE_REFUSED ? "here" : "there");
+			NODE_LOG_SOME(n, NODE_LOG_SESSION_TWIN, LOG_LEVEL_ERROR, "p2p", p2p_trace_name(effect->trace.what),
+				      "peer=%s reason=twin msg=\"two nodes use one key, seen from %s: stop one of them, or "
+				      "give it a key of its own\"", text,
+				      effect->trace.what == P2P_TRACE_REFUSED ? "here" : "there");
 		else
-			LOG_WARN(n->config.log, "p2p", p2p_trace_name(effect->trace.what), "peer=%s reason=%s", text,
-				 p2p_reason_name(effect->trace.reason));
+			NODE_LOG_SOME(n, NODE_LOG_SESSION, LOG_LEVEL_WARN, "p2p", p2p_trace_name(effect->trace.what),
+				      "peer=%s reason=%s", text, p2p_reason_name(effect->trace.reason));
 		return;
 	}
 	UNREACHABLE();

@@ -389,7 +389,6 @@ static void on_trace(struct node *n, const struct consensus_effect *effect)
 		[CONSENSUS_TRACE_RESUMED] = { LOG_LEVEL_INFO, "resumed" },
 		[CONSENSUS_TRACE_UNEXPECTED] = { LOG_LEVEL_DEBUG, "unexpected" },
 		[CONSENSUS_TRACE_VIEW] = { LOG_LEVEL_WARN, "view" },
-		[CONSENSUS_TRACE_REFUSED] = { LOG_LEVEL_WARN, "refused" },
 		[CONSENSUS_TRACE_INVALID] = { LOG_LEVEL_WARN, "invalid" },
 	};
 
@@ -401,7 +400,6 @@ static void on_trace(struct node *n, const struct consensus_effect *effect)
 	case CONSENSUS_TRACE_RESUMED:
 	case CONSENSUS_TRACE_UNEXPECTED:
 	case CONSENSUS_TRACE_VIEW:
-	case CONSENSUS_TRACE_REFUSED:
 	case CONSENSUS_TRACE_INVALID:
 		log_line(n->config.log, lines[effect->trace].level, "consensus", lines[effect->trace].event,
 			 "height=%llu view=%llu", (unsigned long long)effect->height,
@@ -410,10 +408,14 @@ static void on_trace(struct node *n, const struct consensus_effect *effect)
 	case CONSENSUS_TRACE_SIGN_FAILED:
 		stop_signing(n, effect, "refused to sign a second value");
 		return;
+	case CONSENSUS_TRACE_REFUSED:
+		NODE_LOG_SOME(n, NODE_LOG_REFUSED, LOG_LEVEL_WARN, "consensus", "refused", "height=%llu view=%llu",
+			      (unsigned long long)effect->height, (unsigned long long)effect->view);
+		return;
 	case CONSENSUS_TRACE_TWIN:
-		LOG_ERROR(n->config.log, "consensus", "twin", "height=%llu view=%llu msg=\"another node signs "
-			  "with this validator's key: stop one of them\"",
-			  (unsigned long long)effect->height, (unsigned long long)effect->view);
+		NODE_LOG_SOME(n, NODE_LOG_TWIN, LOG_LEVEL_ERROR, "consensus", "twin",
+			      "height=%llu view=%llu msg=\"another node signs with this validator's key: stop one of "
+			      "them\"", (unsigned long long)effect->height, (unsigned long long)effect->view);
 		return;
 	case CONSENSUS_TRACE_DIVERGED:
 		stop_signing(n, effect, "a quorum has committed a block that does not execute here");

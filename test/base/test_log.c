@@ -179,3 +179,32 @@ Test(log, level_parse_takes_the_four_names)
 	cr_assert_not(log_level_parse(&level, "info "));
 	cr_assert_eq(level, LOG_LEVEL_DEBUG);
 }
+
+Test(log, rate_lets_the_first_through_and_then_one_a_second)
+{
+	struct log_rate r = { 0 };
+	uint64_t left_out = 99;
+	unsigned count = 0;
+
+	cr_assert(log_rate_allows(&r, 5000, &left_out));
+	cr_assert_eq(left_out, 0);
+	for (uint64_t ms = 5000; ms < 6000; ms += 10)
+		cr_assert_not(log_rate_allows(&r, ms, &left_out));
+	cr_assert(log_rate_allows(&r, 6000, &left_out));
+	cr_assert_eq(left_out, 100);
+	for (uint64_t ms = 6001; ms <= 16000; ms++)
+		count += log_rate_allows(&r, ms, &left_out);
+	cr_assert_eq(count, 10);
+	cr_assert_eq(left_out, 999);
+	/* Quiet for long: nothing was left out. */
+	cr_assert(log_rate_allows(&r, 100000, &left_out));
+	cr_assert_eq(left_out, 0);
+	/* A clock that was set back does not silence it. */
+	cr_assert(log_rate_allows(&r, 50, &left_out));
+	cr_assert_not(log_rate_allows(&r, 51, &left_out));
+	/* Its first line may come at time 0. */
+	r = (struct log_rate){ 0 };
+	cr_assert(log_rate_allows(&r, 0, &left_out));
+	cr_assert_not(log_rate_allows(&r, 999, &left_out));
+	cr_assert(log_rate_allows(&r, 1000, &left_out));
+}

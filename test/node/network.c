@@ -155,7 +155,7 @@ void site_open(struct site *s, bool is_validator)
 	struct node_config config = {
 		.genesis = &net->genesis, .ecc = net->ecc, .is_validator = is_validator, .validator_key = s->key,
 		.pool = { s->pool_count ? s->pool_count : 5000, 8 * MIB, 1000, 1000, net->genesis.params.base_fee_floor },
-		.consensus_log_size = s->log_size, .p2p = &p2p, .seed = 1,
+		.consensus_log_size = s->log_size, .p2p = &p2p, .seed = 1, .log = s->log,
 	};
 	struct store_report report;
 	struct err err = { 0 };

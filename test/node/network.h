@@ -28,6 +28,7 @@ struct site {
 	char dir[512];               /* of its store; empty: in memory */
 	size_t pool_count;           /* 0: plenty */
 	uint64_t log_size;           /* of consensus; 0: the usual */
+	const struct log *log;       /* NULL: none */
 	struct node *node;
 	struct node_head *head;
 	struct node_reader reader;

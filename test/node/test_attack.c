@@ -126,15 +126,39 @@ Test(attack, a_flood_of_refusals_leaves_room_for_the_own_vote)
 	network_end(&net);
 }
 
-/* A validator that sends what breaks rules, again and again, is sent away; the others go on. */
+struct lines {
+	size_t refused, offences, other;
+	bool says_how_many;
+};
+
+static void count_line(void *ctx, const char *line)
+{
+	struct lines *l = ctx;
+
+	if (strstr(line, "subsystem=consensus event=refused"))
+		l->refused++;
+	else if (strstr(line, "event=offence"))
+		l->offences++;
+	else
+		l->other++;
+	l->says_how_many |= strstr(line, " left_out=") != NULL;
+}
+
+/* A validator that sends what breaks rules, again and again, is sent away; the others go on, and
+ * the log says it without being filled. */
 Test(attack, a_validator_that_breaks_rules_is_dropped)
 {
+	struct lines lines = { 0 };
+	const struct log log = { .write = count_line, .ctx = &lines, .level = LOG_LEVEL_WARN };
 	struct network net;
 	struct message m = { .kind = MESSAGE_PREPARE };
 	struct p2p_event event = { .kind = P2P_EVENT_SEND_CONSENSUS };
 	int index;
 
-	network_make(&net, 4, 0);
+	network_prepare(&net, 4, 0);
+	net.sites[0].log = &log;
+	for (size_t i = 0; i < 4; i++)
+		site_open(&net.sites[i], true);
 	run_for(&net, 2000);
 	index = validator_set_find(&net.genesis.validators, &net.sites[3].address);
 	for (uint64_t i = 0; i < 80; i++) {
@@ -146,9 +170,12 @@ Test(attack, a_validator_that_breaks_rules_is_dropped)
 		message_encode(&bytes, &m);
 		event.consensus = buf_bytes(&bytes);
 		node_on_peer(net.sites[3].node, &event);
-		run_for(&net, 2);
+		run_for(&net, 30);
 		buf_clear(&bytes);
 	}
+	cr_assert(lines.refused >= 2 && lines.refused <= 3, "%zu", lines.refused);
+	cr_assert(lines.offences <= 3, "%zu", lines.offences);
+	cr_assert(lines.says_how_many);
 	cr_assert_geq(p2p_of(&net, 0).ended_count[P2P_REASON_SCORE], 1);
 	for (uint64_t i = 0; i < 5; i++) {
 		send(&net, 0, i);
