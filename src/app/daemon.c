@@ -19,6 +19,8 @@
 #define HANDSHAKE_IP_MAX 16
 #define HANDSHAKE_TIMEOUT_MS 5000
 #define NET_GRACE_MS 500
+#define PARKED_MAX 64          /* requests that wait for the writer; more are answered as busy */
+#define PARKED_MAX_US 1000000
 
 /* What workers do: a request on its way (worker, node if it must, worker again), or
  * a batch of transactions for the node. */
@@ -27,6 +29,7 @@ struct call {
 	struct http_request *http;
 	struct rpc_request *rpc; /* NULL until a worker has begun it */
 	uint64_t arrived_us;
+	uint64_t give_up_us;     /* parked: answered as busy then */
 };
 
 enum event_kind {
@@ -65,6 +68,11 @@ struct daemon {
 	struct node_reader reader;
 	struct io_mutex *head_mutex;
 	struct node_head *head;
+
+	/* Requests that the node can answer once its newest block is written; node's thread
+	 * only, the oldest first. */
+	struct call *parked[PARKED_MAX];
+	size_t parked_count;
 
 	/* Monotonic; node's thread only; UINT64_MAX: none. */
 	uint64_t wake_us, wake_peers_us;
@@ -417,19 +425,50 @@ static void on_net_event(struct daemon *d, struct net_event *net)
 	buf_clear(&net->bytes);
 }
 
+static void on_call_event(struct daemon *d, struct call *call)
+{
+	bool is_last = d->parked_count == PARKED_MAX || atomic_load(&d->is_ending);
+
+	node_note_arrival(d->node, call->arrived_us);
+	if (rpc_continue(call->rpc, node_rpc_backend(d->node), is_last)) {
+		must_push(d->calls, call);
+		return;
+	}
+	call->give_up_us = io_monotonic_us() + PARKED_MAX_US;
+	d->parked[d->parked_count++] = call;
+}
+
+/* Those that can be answered now, and those that have waited long enough. */
+static void continue_parked(struct daemon *d)
+{
+	uint64_t now_us = io_monotonic_us();
+	size_t left = 0;
+
+	for (size_t i = 0; i < d->parked_count; i++) {
+		struct call *call = d->parked[i];
+		bool is_last = now_us >= call->give_up_us;
+
+		if ((is_last || node_is_written(d->node)) &&
+		    rpc_continue(call->rpc, node_rpc_backend(d->node), is_last))
+			must_push(d->calls, call);
+		else
+			d->parked[left++] = call;
+	}
+	d->parked_count = left;
+}
+
 static void on_event(struct daemon *d, struct event *e)
 {
 	switch (e->kind) {
 	case EVENT_CALL:
-		node_note_arrival(d->node, e->call->arrived_us);
-		rpc_continue(e->call->rpc, node_rpc_backend(d->node));
-		must_push(d->calls, e->call);
+		on_call_event(d, e->call);
 		break;
 	case EVENT_GET:
 		on_get(d, e->get);
 		break;
 	case EVENT_JOB:
 		node_on_job(d->node, e->job);
+		continue_parked(d); /* before another block becomes final */
 		break;
 	case EVENT_JOB_FAIL:
 		node_on_job_failed(d->node, e->job, &e->err);
@@ -454,6 +493,8 @@ static uint64_t wait_us(const struct daemon *d)
 {
 	uint64_t now_us = io_monotonic_us(), at_us = MIN(d->wake_us, d->wake_peers_us);
 
+	if (d->parked_count > 0)
+		at_us = MIN(at_us, d->parked[0]->give_up_us);
 	if (at_us == UINT64_MAX)
 		return UINT64_MAX;
 	return at_us > now_us ? at_us - now_us : 0;
@@ -478,6 +519,8 @@ static void node_main(void *ctx)
 			d->wake_peers_us = UINT64_MAX;
 			node_on_peer_tick(d->node);
 		}
+		if (d->parked_count > 0)
+			continue_parked(d);
 		node_on_turn_end(d->node);
 	}
 }
@@ -551,6 +594,8 @@ static void drain(struct daemon *d)
 {
 	void *item;
 
+	while (d->parked_count > 0)
+		drop_call(d, d->parked[--d->parked_count]);
 	while (io_queue_pop(d->calls, &item, 1, 0) == 1)
 		drop_call(d, item);
 	while (io_queue_pop(d->urgent, &item, 1, 0) == 1)

@@ -89,7 +89,13 @@ static void take_proof(struct rpc_proof *out, struct tree_proof *proof)
 	out->count = proof->count;
 }
 
-/* With a candidate the tree stands one block ahead: step back, prove, step forward. */
+bool node_is_written(const struct node *n)
+{
+	return n->written_height == n->tip.header.height;
+}
+
+/* The tree stands at the tip, so that is when what it proves is what readers call the newest.
+ * With a candidate the tree stands one block ahead: step back, prove, step forward. */
 static int prove(void *ctx, const struct addr *address, const struct hash slots[], size_t slot_count,
 		 uint64_t *height, struct rpc_account *account, struct rpc_proof *account_proof,
 		 struct u256 values[], struct rpc_proof slot_proofs[], struct err *err)
@@ -104,6 +110,9 @@ static int prove(void *ctx, const struct addr *address, const struct hash slots[
 
 	if (n->is_stopped)
 		return ERR_SET(err, RPC_E_LIMIT, "the node is shutting down");
+	if (!node_is_written(n))
+		return ERR_SET(err, n->is_stalled ? RPC_E_LIMIT : RPC_E_NOT_YET, "block %llu is final and not yet on "
+			       "disk: ask for its proofs later", (unsigned long long)n->tip.header.height);
 	if (n->has_candidate)
 		code = state_tree_revert(tree, &n->candidate.diff, err);
 	if (code == OK)

@@ -115,6 +115,10 @@ bool node_wind_down(struct node *n);
  * measuring how long its transactions take. */
 void node_note_arrival(struct node *n, uint64_t at_us);
 
+/* True if readers see the newest final block: what waits for that (RPC_E_NOT_YET) can be
+ * answered. Changes with events; a job that comes back may make it so. */
+bool node_is_written(const struct node *n);
+
 /* The node's half of the RPC tables. */
 struct rpc_node_backend node_rpc_backend(struct node *n);
 

@@ -30,6 +30,7 @@ enum rpc_error {
 	RPC_E_LIMIT,                /* −32005 a limit of this node, or it is busy: try again later */
 	RPC_E_TOO_LARGE,            /* −32003 the reply is over the limit */
 	RPC_E_INTERNAL,             /* −32603 the medium failed */
+	RPC_E_NOT_YET,              /* never told: the node can answer soon; see rpc_continue() */
 };
 
 /* Never changes while the node runs. */
@@ -248,8 +249,9 @@ struct rpc_node_ops {
 	void (*pool_stats)(void *ctx, struct rpc_pool_stats *out);
 	/* By sender and, within one, by nonce; `fn` may take references. */
 	void (*pool_each)(void *ctx, rpc_pool_tx_fn fn, void *arg);
-	/* Account and proofs at the newest committed block, whose height comes back too;
-	 * an account that does not exist is all zeros. `slot_proofs` come zeroed. */
+	/* Account and proofs at the newest block that readers see, whose height comes back too;
+	 * an account that does not exist is all zeros. `slot_proofs` come zeroed. RPC_E_NOT_YET
+	 * while a newer one is final and not yet written: the trie stands there. */
 	int (*prove)(void *ctx, const struct addr *address, const struct hash slots[], size_t slot_count,
 		     uint64_t *height, struct rpc_account *account, struct rpc_proof *account_proof,
 		     struct u256 values[], struct rpc_proof slot_proofs[], struct err *err);

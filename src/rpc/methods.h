@@ -62,6 +62,7 @@ struct rpc_item {
 	const struct jval *id;           /* NULL is written as null */
 	bool is_notification;
 	bool waits;
+	bool was_asked;                  /* the node's thread has had it */
 	const struct rpc_args *args;     /* only while run() runs */
 	void *state;                     /* between the stages of an errand */
 	struct err *failure;             /* of errand.ask; owned */
@@ -73,7 +74,6 @@ struct rpc_request {
 	struct jval *body;
 	bool is_batch;
 	bool is_full;              /* the reply has reached its limit */
-	bool was_continued;        /* the node's thread has had it */
 	size_t count;
 	struct rpc_item *items;
 	struct buf replies;        /* one after another, in the order of their making */

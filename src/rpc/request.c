@@ -87,6 +87,7 @@ static int code_of(enum rpc_error code)
 	case RPC_E_REVERTED:
 		return 3;
 	case RPC_E_LIMIT:
+	case RPC_E_NOT_YET:
 		return -32005;
 	case RPC_E_TOO_LARGE:
 		return -32003;
@@ -395,24 +396,33 @@ struct rpc_request *rpc_begin(struct rpc *r, struct bytes body, bool *needs_node
 
 /* --- the node's part --- */
 
-void rpc_continue(struct rpc_request *q, struct rpc_node_backend node)
+bool rpc_continue(struct rpc_request *q, struct rpc_node_backend node, bool is_last)
 {
-	q->was_continued = true;
+	bool is_done = true;
+
 	for (size_t k = 0; k < q->count; k++) {
 		struct rpc_item *i = &q->items[k];
 		struct err err = { 0 };
 		int code;
 
-		if (!i->waits)
+		if (!i->waits || i->was_asked)
 			continue;
 		code = i->method->errand->ask(i, &node, &err);
+		if (code == RPC_E_NOT_YET && !is_last) {
+			is_done = false;
+			continue;
+		}
+		i->was_asked = true;
 		if (code == OK)
 			continue;
+		if (code == RPC_E_NOT_YET)
+			code = RPC_E_LIMIT;
 		/* `err` may still name the module that found it; the code is ours. */
 		i->failure = xmalloc(sizeof(err));
 		*i->failure = err;
 		i->failure->code = code;
 	}
+	return is_done;
 }
 
 /* --- the end --- */
@@ -426,7 +436,7 @@ static void tell(struct rpc_item *i)
 	i->waits = false;
 	if (i->failure)
 		fail(i, i->failure->code, i->failure);
-	else if (!i->request->was_continued)
+	else if (!i->was_asked)
 		fail(i, RPC_E_LIMIT, &not_asked);
 	else
 		run_stage(i, i->method->errand->tell);

@@ -38,8 +38,9 @@ struct rpc_request;
  * an error reply. *needs_node says whether rpc_continue() is due. */
 struct rpc_request *rpc_begin(struct rpc *r, struct bytes body, bool *needs_node);
 
-/* The node thread's part. */
-void rpc_continue(struct rpc_request *q, struct rpc_node_backend node);
+/* The node thread's part. False if something of it can be answered only later (RPC_E_NOT_YET):
+ * call again then, which asks the rest. With `is_last` it is refused as busy instead. */
+bool rpc_continue(struct rpc_request *q, struct rpc_node_backend node, bool is_last);
 
 /* Ends the request: appends the reply's bytes (nothing if only notifications came).
  * A node that stops may end one without rpc_continue(): what waited for that was

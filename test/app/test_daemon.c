@@ -165,6 +165,52 @@ Test(daemon, ends_before_its_requests_do)
 	cr_expect_eq(rig_run(&r, &err), OK, "%s", err.message);
 }
 
+/* --- proofs while blocks come as fast as they can --- */
+
+#define PROOF_COUNT 300
+
+static void ask_proofs_and_end(struct rig *r)
+{
+	static const char body[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getProof\",\"params\":"
+				   "[\"0x0000000000000000000000000000000000574501\",[\"0x0\"],\"latest\"]}";
+	size_t proofs = 0;
+
+	for (size_t i = 0; i < PROOF_COUNT; i += 4) {
+		int fds[4];
+
+		for (size_t k = 0; k < ARRAY_COUNT(fds); k++)
+			fds[k] = post_only(r, bytes_of_str(body));
+		for (size_t k = 0; k < ARRAY_COUNT(fds); k++) {
+			struct buf reply = { 0 };
+			ssize_t size;
+
+			/* The body is one JSON value on one line, with its end at "}]}}" or an error's "}}". */
+			do {
+				buf_reserve(&reply, 4096);
+				size = recv(fds[k], reply.data + reply.size, 4096, 0);
+				cr_assert_gt(size, 0);
+				reply.size += (size_t)size;
+			} while (memcmp(reply.data + reply.size - 2, "}}", 2) != 0);
+			buf_append_byte(&reply, 0);
+			proofs += strstr((char *)reply.data, "\"accountProof\":[\"0x") != NULL;
+			buf_clear(&reply);
+			close(fds[k]);
+		}
+	}
+	cr_expect_eq(proofs, PROOF_COUNT, "%zu", proofs);
+	kill(getpid(), SIGTERM);
+}
+
+Test(daemon, answers_every_proof_while_the_writer_is_behind)
+{
+	struct err err = { 0 };
+	struct rig r;
+
+	rig_make(&r, ask_proofs_and_end);
+	r.genesis.params.heartbeat_ms = 1;
+	cr_expect_eq(rig_run(&r, &err), OK, "%s", err.message);
+}
+
 /* --- a full disk --- */
 
 static void fill_and_end(struct rig *r)

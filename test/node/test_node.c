@@ -481,6 +481,53 @@ Test(node, proof_leads_to_the_newest_root)
 	rig_end(&r);
 }
 
+/* A block is final and not on disk: readers see the one before, and no proof tells of another. */
+Test(node, proof_waits_until_its_block_is_shown)
+{
+	struct rig r;
+	struct rpc_node_backend backend;
+	struct rpc_account account;
+	struct rpc_proof proof = { 0 };
+	struct err err = { 0 }, full = { .code = STORE_E_WRITE, .message = "no space left on the device" };
+	struct node_job *commit;
+	struct rpc_block block;
+	struct bytes value;
+	struct hash key;
+	uint64_t height;
+
+	rig_make(&r, false);
+	backend = node_rpc_backend(r.node);
+	send(&r, 0, 1, 5);
+	/* The record is written, the commit is with the writer. */
+	write_some(&r);
+	cr_assert_eq(r.job_count, 1);
+	commit = r.jobs[0];
+	cr_assert_eq(commit->kind, NODE_JOB_COMMIT);
+	cr_assert_eq(head_height(&r), 0);
+	cr_assert_not(node_is_written(r.node));
+	cr_assert_eq(backend.ops->prove(backend.ctx, &bob, NULL, 0, &height, &account, &proof, NULL, NULL, &err),
+		     RPC_E_NOT_YET);
+	cr_assert(strstr(err.message, "block 1 is final"), "%s", err.message);
+	/* The disk is full: nobody is kept waiting for that. */
+	node_on_write_stall(r.node, true, &full);
+	cr_assert_eq(backend.ops->prove(backend.ctx, &bob, NULL, 0, &height, &account, &proof, NULL, NULL, NULL),
+		     RPC_E_LIMIT);
+	node_on_write_stall(r.node, false, NULL);
+	cr_assert_eq(proof.count, 0);
+	write_some(&r);
+	cr_assert(node_is_written(r.node));
+	cr_assert_eq(backend.ops->prove(backend.ctx, &bob, NULL, 0, &height, &account, &proof, NULL, NULL, NULL), OK);
+	cr_assert_eq(height, head_height(&r));
+	cr_assert_eq(account.balance.n.limbs[0], 5 * GWEI);
+	block = block_at(&r, height);
+	keccak256(&key, addr_bytes(&bob));
+	cr_assert_eq(tree_proof_check(&block.header.state_root, &key, proof.nodes, proof.count, &value, NULL), OK);
+	rpc_proof_clear(&proof);
+	rpc_block_clear(&block);
+	cr_assert_eq(r.stopped.code, 0, "%s", r.stopped.message);
+	rig_end(&r);
+}
+
 Test(node, winds_down_with_everything_written_and_wakes_there)
 {
 	struct rig r;

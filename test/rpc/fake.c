@@ -532,6 +532,8 @@ static int prove(void *ctx, const struct addr *address, const struct hash slots[
 
 	if (f->is_broken)
 		return ERR_SET(err, RPC_E_INTERNAL, "the disk failed");
+	if (f->is_behind)
+		return ERR_SET(err, RPC_E_NOT_YET, "block 4 is not yet written");
 	*height = f->height;
 	*account = (struct rpc_account){ .nonce = 7, .balance = wei_of(f->height) };
 	one_node(account_proof, 0xc0);
@@ -643,7 +645,7 @@ void fake_ask(struct fake *f, struct rpc *r, struct bytes body, struct buf *repl
 
 	CHECK(f->open_count == 0);
 	if (needs_node)
-		rpc_continue(q, fake_node(f));
+		CHECK(rpc_continue(q, fake_node(f), true));
 	rpc_finish(q, reply);
 	CHECK(f->open_count == 0);
 }

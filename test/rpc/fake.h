@@ -41,6 +41,7 @@ struct fake {
 	size_t submit_count;
 	bool is_busy;                /* submit: RPC_E_LIMIT */
 	bool is_broken;              /* readers: RPC_E_INTERNAL */
+	bool is_behind;              /* prove: RPC_E_NOT_YET */
 	const char *trouble;
 	bool is_stalled;
 	uint64_t age_ms;

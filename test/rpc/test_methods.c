@@ -888,13 +888,49 @@ Test(rpc, finds_transaction_mined_meanwhile)
 	a.fake->height = 2;
 	q = rpc_begin(a.rpc, bytes_of(body.data, body.size - 1), &needs_node);
 	cr_assert(needs_node);
-	rpc_continue(q, fake_node(a.fake));
+	cr_assert(rpc_continue(q, fake_node(a.fake), false));
 	a.fake->height = 3;
 	rpc_finish(q, &reply);
 	buf_append_byte(&reply, 0);
 	cr_expect(strstr((char *)reply.data, "\"blockNumber\":\"0x3\""));
 	buf_clear(&reply);
 	buf_clear(&body);
+	asker_close(&a);
+}
+
+/* A proof waits for the block that the trie stands at; what was asked already is not asked again. */
+Test(rpc, waits_for_the_newest_block)
+{
+	struct asker a = asker_open();
+	struct buf reply = { 0 };
+	struct rpc_request *q;
+	bool needs_node;
+
+	for (int way = 0; way < 3; way++) {
+		struct buf body = expand(&a, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getProof\","
+					     "\"params\":[\"$S\",[]]},{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":"
+					     "\"txpool_status\",\"params\":[]}]");
+
+		buf_reset(&reply);
+		a.fake->is_behind = true;
+		q = rpc_begin(a.rpc, bytes_of(body.data, body.size - 1), &needs_node);
+		cr_assert(needs_node);
+		cr_assert_not(rpc_continue(q, fake_node(a.fake), false));
+		cr_assert_not(rpc_continue(q, fake_node(a.fake), false));
+		a.fake->is_behind = way > 0;
+		if (way < 2)
+			cr_assert(rpc_continue(q, fake_node(a.fake), way == 1));
+		rpc_finish(q, &reply);
+		buf_append_byte(&reply, 0);
+		cr_expect_eq(strstr((char *)reply.data, "accountProof") != NULL, way == 0);
+		/* Waited too long, or the node stopped meanwhile. */
+		cr_expect_eq(strstr((char *)reply.data, "not yet written") != NULL, way == 1);
+		cr_expect_eq(strstr((char *)reply.data, "-32005") != NULL, way > 0);
+		cr_expect_eq(strstr((char *)reply.data, "try again later") != NULL, way == 2);
+		cr_expect(strstr((char *)reply.data, "\"pending\":"), "%s", (char *)reply.data);
+		buf_clear(&body);
+	}
+	buf_clear(&reply);
 	asker_close(&a);
 }
 
