@@ -130,10 +130,14 @@ static void clamp_timers(struct consensus *c, uint64_t now_ms)
 	c->checkpoint_ms = MIN(c->checkpoint_ms, now_ms);
 }
 
-/* View 0's runs from when a block is due, whoever is to propose it. */
+/* View 0's runs from when a block is due, whoever is to propose it; a higher one's from when
+ * a quorum is as far (Castro and Liskov 1999, §4.5.2): else one that is a view ahead of the
+ * others stays so for ever, once the time-outs no longer grow. */
 static void start_timer(struct consensus *c, struct step *s)
 {
-	if (is_member(c) && c->view == 0 && c->deadline_ms == 0 && s->now_ms >= due_ms(c))
+	if (!is_member(c) || c->deadline_ms != 0)
+		return;
+	if (c->view == 0 ? s->now_ms >= due_ms(c) : is_quorum_in_view(c))
 		arm_deadline(c, s->now_ms);
 }
 

@@ -28,7 +28,8 @@
  * - The highest prepared certificate, with its block, goes into every own
  *   view-change; only a higher one replaces it. No lock outlives a view: a justified
  *   pre-prepare binds whoever has prepared another block before.
- * - A time-out of view v is t0 · 2^min(v, 6). View 0's runs from when a block is due.
+ * - A time-out of view v is t0 · 2^min(v, 6). View 0's runs from when a block is due, a
+ *   higher one's from when a quorum has asked for that view or a higher one.
  *   View-changes above mine of more than f weight take me to the smallest of them; one
  *   alone never does. Any commit starts afresh: what belonged to the height is gone.
  * - A record of a height is written only when the block below is durable, so after

@@ -409,6 +409,8 @@ void send_durable(struct consensus *c, struct step *s);
 
 /* --- view.c --- */
 
+/* True if Q weight asks for this view or a higher one, this validator included. */
+bool is_quorum_in_view(struct consensus *c);
 void enter_view(struct consensus *c, uint64_t view, uint64_t now_ms);
 void change_view(struct consensus *c, uint64_t view, struct step *s);
 bool try_follow(struct consensus *c, struct step *s);

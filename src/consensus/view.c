@@ -11,7 +11,8 @@ void enter_view(struct consensus *c, uint64_t view, uint64_t now_ms)
 	c->has_pp = false;
 	c->is_resumed = false;
 	c->phase = CONSENSUS_VIEW_CHANGING;
-	c->deadline_ms = now_ms + view_timeout_ms(c);
+	c->deadline_ms = 0; /* from when a quorum is as far: start_timer() */
+	(void)now_ms;
 	/* The window of views has moved: what lay above it counts from now on. */
 	for (size_t i = 0; i < set_of(c)->count; i++)
 		if (r->view_changes[i].is_set && r->view_changes[i].view >= view)
@@ -106,6 +107,18 @@ static struct weight weight_above(struct consensus *c, uint64_t view, uint64_t *
 		*smallest = MIN(*smallest, v->view);
 	}
 	return validator_set_weight(set_of(c), &bits);
+}
+
+bool is_quorum_in_view(struct consensus *c)
+{
+	const struct round *r = round_of(c, height_of(c));
+	struct signer_bits bits = { 0 };
+
+	signer_bits_set(&bits, c->self);
+	for (size_t i = 0; i < set_of(c)->count; i++)
+		if (r->view_changes[i].is_set && r->view_changes[i].view >= c->view)
+			signer_bits_set(&bits, i);
+	return validator_set_weight(set_of(c), &bits).n >= c->quorum.n;
 }
 
 /* More than f weight above us holds a correct validator: to the smallest of them,

@@ -173,7 +173,7 @@ Test(network, status_names_those_who_are_missing)
 	cr_expect_eq(s.missing.n, 1);
 	cr_expect_eq(s.voted.n, 2);
 	cr_expect_eq(s.reachable.n, 2);
-	cr_expect(s.has_timeout && s.timeout_ms_left > 0 && s.timeout_ms_left <= 32000);
+	cr_expect_not(s.has_timeout, "a view that a quorum has not asked for does not time out");
 	rpc_consensus_status_clear(&s);
 
 	/* Wrong clocks show: the one's that is behind its own chain, the one's that ran away. */
