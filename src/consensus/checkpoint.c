@@ -24,11 +24,6 @@ void note_checkpoint_due(struct consensus *c, const struct consensus_tip *before
 	c->due[c->due_count++] = (struct due_checkpoint){ after->height, after->hash };
 }
 
-void on_written(struct consensus *c, uint64_t height)
-{
-	c->written_height = MAX(c->written_height, height);
-}
-
 /* How many of those that wait are durable. */
 static size_t count_written(const struct consensus *c)
 {
@@ -39,9 +34,22 @@ static size_t count_written(const struct consensus *c)
 	return count;
 }
 
+void on_written(struct consensus *c, uint64_t height, uint64_t now_ms)
+{
+	bool is_first = count_written(c) == 0;
+
+	c->written_height = MAX(c->written_height, height);
+	if (is_first && count_written(c) > 0)
+		c->written_ms = now_ms;
+}
+
+/* A device can wait a moment longer than the client whose transaction was final just now. */
 uint64_t checkpoint_due_ms(const struct consensus *c)
 {
-	return count_written(c) > 0 ? c->checkpoint_ms + CONSENSUS_CHECKPOINT_INTERVAL_MS : 0;
+	if (count_written(c) == 0)
+		return 0;
+	return MAX(c->checkpoint_ms + CONSENSUS_CHECKPOINT_INTERVAL_MS,
+		   c->written_ms + CONSENSUS_CHECKPOINT_DELAY_MS);
 }
 
 /* --- kept --- */

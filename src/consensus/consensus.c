@@ -128,6 +128,7 @@ static void clamp_timers(struct consensus *c, uint64_t now_ms)
 	c->resend_ms = MIN(c->resend_ms, now_ms + t0);
 	c->behind_ms = MIN(c->behind_ms, now_ms + t0);
 	c->checkpoint_ms = MIN(c->checkpoint_ms, now_ms);
+	c->written_ms = MIN(c->written_ms, now_ms);
 }
 
 /* View 0's runs from when a block is due, whoever is to propose it; a higher one's from when
@@ -208,7 +209,7 @@ static void on_event(struct consensus *c, const struct consensus_event *event, s
 		on_committed(c, event, s);
 		return;
 	case CONSENSUS_EVENT_WRITTEN:
-		on_written(c, event->written.height);
+		on_written(c, event->written.height, event->now_ms);
 		return;
 	case CONSENSUS_EVENT_CHECKPOINT:
 		receive_checkpoint(c, event->checkpoint, s);

@@ -241,6 +241,7 @@ struct consensus_effects {
 #define CONSENSUS_TIMEOUT_SHIFT_MAX 6
 #define CONSENSUS_CHECKPOINT_COUNT 4 /* of each validator */
 #define CONSENSUS_CHECKPOINT_INTERVAL_MS 100 /* between two that a validator signs, at least */
+#define CONSENSUS_CHECKPOINT_DELAY_MS 10     /* after the block is durable: clients first */
 
 struct consensus;
 

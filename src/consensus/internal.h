@@ -198,6 +198,7 @@ struct consensus {
 	size_t due_count;
 	uint64_t written_height;
 	uint64_t checkpoint_ms;   /* when we signed last */
+	uint64_t written_ms;      /* when the first of those that wait became durable */
 	bool has_checkpoint;
 	struct consensus_checkpoint checkpoint; /* the newest that counts */
 
@@ -448,7 +449,7 @@ int decode_statement(struct bytes rlp, size_t validator_count, struct message *o
 /* The tip moves: is its block one to be signed? */
 void note_checkpoint_due(struct consensus *c, const struct consensus_tip *before,
 			 const struct consensus_tip *after);
-void on_written(struct consensus *c, uint64_t height);
+void on_written(struct consensus *c, uint64_t height, uint64_t now_ms);
 void receive_checkpoint(struct consensus *c, const struct checkpoint *p, struct step *s);
 void sign_checkpoint(struct consensus *c, struct step *s);
 uint64_t checkpoint_due_ms(const struct consensus *c); /* 0: nothing waits */

@@ -2,6 +2,7 @@
 
 #include "consensus/rig.h"
 
+/* Durable, and the moment over that clients have before devices. */
 static void written(struct rig *r, uint64_t height)
 {
 	struct consensus_event e = { .kind = CONSENSUS_EVENT_WRITTEN };
@@ -9,6 +10,8 @@ static void written(struct rig *r, uint64_t height)
 	e.written.height = height;
 	e.written.hash = rig_hash((uint8_t)height);
 	rig_step(r, e);
+	cr_assert_not(rig_find(r, CONSENSUS_EFFECT_CHECKPOINT));
+	rig_tick(r, CONSENSUS_CHECKPOINT_DELAY_MS);
 }
 
 static struct checkpoint signed_one(const struct rig *r)
@@ -78,9 +81,9 @@ Test(checkpoint, is_signed_no_sooner_than_an_interval_after_the_last)
 	written(&r, 2);
 	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_CHECKPOINT));
 	timer = rig_find(&r, CONSENSUS_EFFECT_TIMER);
-	cr_assert(timer && timer->at_ms == r.now_ms + CONSENSUS_CHECKPOINT_INTERVAL_MS - 10);
+	cr_assert(timer && timer->at_ms == r.now_ms + CONSENSUS_CHECKPOINT_INTERVAL_MS - 10 - CONSENSUS_CHECKPOINT_DELAY_MS);
 	written(&r, 3);
-	rig_tick(&r, CONSENSUS_CHECKPOINT_INTERVAL_MS - 10);
+	rig_tick(&r, CONSENSUS_CHECKPOINT_INTERVAL_MS - 10 - 2 * CONSENSUS_CHECKPOINT_DELAY_MS);
 	cr_assert_eq(signed_one(&r).height, 3, "the newest of those that waited");
 	rig_tick(&r, CONSENSUS_CHECKPOINT_INTERVAL_MS);
 	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_CHECKPOINT));

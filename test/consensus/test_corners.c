@@ -242,6 +242,7 @@ Test(corners, signer_that_fails_is_said_at_every_step)
 	r.now_ms += 1000;
 	signer_fails = true;
 	rig_step(&r, (struct consensus_event){ .kind = CONSENSUS_EVENT_WRITTEN, .written = { .height = 1 } });
+	rig_tick(&r, CONSENSUS_CHECKPOINT_DELAY_MS);
 	cr_assert(says(&r, CONSENSUS_TRACE_SIGN_FAILED));
 	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_CHECKPOINT));
 	rig_end(&r);
