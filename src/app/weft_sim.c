@@ -20,6 +20,7 @@
 #include "sim/sim.h"
 
 #define CHUNK 16          /* seeds a child */
+#define STATE_SEEDS 256   /* the state is written after so many */
 #define JOB_MAX 64
 #define CHILD_MAX_S 60    /* for one seed; longer is a hang */
 #define OUTPUT_MAX 4000   /* of what a child that died had said */
@@ -608,6 +609,7 @@ static int exit_code_of(const struct totals *t, const struct totals *before)
 static int run_seeds(struct options *o)
 {
 	struct totals t = { .next_seed = o->first }, before;
+	uint64_t left = o->count;
 	double started_s = wall_s();
 
 	if (o->state) {
@@ -615,10 +617,18 @@ static int run_seeds(struct options *o)
 		o->first = t.next_seed;
 	}
 	before = t;
-	run_all(o, &t);
+	while (left > 0) {
+		/* A run that is cut off goes on where it last wrote. */
+		o->count = o->state ? MIN(left, (uint64_t)STATE_SEEDS) : left;
+		run_all(o, &t);
+		left -= o->count;
+		o->first += o->count;
+		if (o->state)
+			write_state(o, &t);
+		if (o->does_stop && exit_code_of(&t, &before) != EXIT_CLEAN)
+			break;
+	}
 	report(o, &t, &before, wall_s() - started_s);
-	if (o->state)
-		write_state(o, &t);
 	return exit_code_of(&t, &before);
 }
 

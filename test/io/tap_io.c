@@ -73,6 +73,7 @@ struct client {
 	struct raw_server *server;
 	int good_count;
 	struct io_thread *thread;
+	atomic_size_t *connected_count;
 };
 
 /* Requests that workers answer, at times gone before the answer. */
@@ -135,6 +136,7 @@ static void keep_posting(void *ctx)
 	char reply[1024];
 	int fd = raw_connect(c->server);
 
+	atomic_fetch_add(c->connected_count, 1);
 	do {
 		raw_send(fd, "POST /later HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nbody");
 	} while (raw_read_reply(fd, reply, sizeof(reply)));
@@ -149,11 +151,16 @@ static void test_stop(void)
 	struct raw_server s;
 
 	for (int round = 0; round < 20; round++) {
+		atomic_size_t connected_count = 0;
+
 		raw_start(&s, &o);
 		for (size_t i = 0; i < CLIENT_COUNT; i++) {
-			clients[i] = (struct client){ .server = &s };
+			clients[i] = (struct client){ .server = &s, .connected_count = &connected_count };
 			clients[i].thread = io_thread_start("client", keep_posting, &clients[i]);
 		}
+		/* Nobody may ask a server for its port that is gone. */
+		while (atomic_load(&connected_count) < CLIENT_COUNT)
+			usleep(1000);
 		usleep(5000);
 		http_server_stop(s.http, round % 2 ? 0 : 100);
 		io_workers_stop(s.workers);
