@@ -38,6 +38,9 @@ struct code_value {
 	size_t size;
 };
 
+/* In a record's kind in the consensus log: it stands for all before it. */
+#define STORE_RECORD_WHOLE 0x80
+
 struct store {
 	struct kv *kv;
 	struct store_dir *dir;       /* NULL in memory */

@@ -410,30 +410,43 @@ static int replay_commits(struct store *s, struct replay *r, struct wal_report *
 	return OK;
 }
 
+struct collected {
+	struct buf *records;
+	uint64_t count;
+};
+
 static int collect_record(void *ctx, uint64_t index, uint8_t kind, struct bytes payload,
 			  struct err *err)
 {
-	struct buf *found = ctx;
+	struct collected *found = ctx;
 	uint8_t size[4];
 
+	/* Of what stood before, a crash during the trim may have left the end only. */
+	if (kind & STORE_RECORD_WHOLE) {
+		buf_reset(found->records);
+		found->count = 0;
+	}
+	kind &= (uint8_t)~STORE_RECORD_WHOLE;
 	store_le32(size, (uint32_t)payload.size);
-	buf_append_byte(found, kind);
-	buf_append(found, size, sizeof(size));
-	buf_append_bytes(found, payload);
+	buf_append_byte(found->records, kind);
+	buf_append(found->records, size, sizeof(size));
+	buf_append_bytes(found->records, payload);
+	found->count++;
 	return OK;
 }
 
 /* A missing log is not made anew: the next start would not know. */
 static int open_consensus_log(struct store *s, struct store_report *report, struct err *err)
 {
+	struct collected records = { .records = &s->consensus_found };
 	struct wal_report found;
 	int code = wal_open(&s->consensus_log, store_dir_medium(s->dir), store_dir_log(s->dir),
-			    CONSENSUS_LOG, false, collect_record, &s->consensus_found, &found, err);
+			    CONSENSUS_LOG, false, collect_record, &records, &found, err);
 
 	report->consensus_log_missing = code == STORE_E_NOT_FOUND;
 	if (code == STORE_E_NOT_FOUND)
 		return OK;
-	report->consensus_record_count = found.record_count;
+	report->consensus_record_count = records.count;
 	report->torn_size += found.torn_size;
 	return code;
 }

@@ -286,13 +286,14 @@ int store_consensus_trim(struct store *s, uint8_t kind, struct bytes newest_sign
 	uint64_t index;
 	int code;
 
+	CHECK(!(kind & STORE_RECORD_WHOLE));
 	if (!s->dir)
 		return OK;
 	if (!s->consensus_log)
 		return ERR_SET(err, STORE_E_CORRUPT, "the consensus log is missing");
 	code = wal_rotate(s->consensus_log, err);
 	if (code == OK)
-		code = wal_append(s->consensus_log, kind, &newest_sign_record, 1, &index, err);
+		code = wal_append(s->consensus_log, kind | STORE_RECORD_WHOLE, &newest_sign_record, 1, &index, err);
 	if (code != OK)
 		return code;
 	wal_sync(s->consensus_log);

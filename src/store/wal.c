@@ -202,7 +202,6 @@ static int write_again(struct wal *w, const char *name, struct err *err)
 	uint64_t at = newest(w)->size - w->unsure.size;
 	int error = w->unsure.size ? medium_write(w->file, at, buf_bytes(&w->unsure)) : 0;
 
-	buf_clear(&w->unsure);
 	if (error && !medium_is_full(error))
 		fatal("cannot write the end of %s again: %s; check the disk, then restart", name,
 		      strerror(error));
@@ -273,6 +272,9 @@ int wal_open(struct wal **out, const struct medium *medium, const char *dir, con
 		code = wal_read(w, replay, ctx, report, err);
 		if (code == OK)
 			code = open_newest(w, err);
+		if (code == OK)
+			code = wal_tell(w, replay, ctx, err);
+		buf_clear(&w->unsure);
 	}
 	if (code != OK) {
 		wal_close(w);

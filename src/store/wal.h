@@ -48,7 +48,8 @@
 
 struct wal;
 
-/* Called for each record on opening, in order. Not OK stops with that code. */
+/* Called for each record on opening, in order, when it is durable: what is made of it must
+ * not be on the disk before it. Not OK stops with that code. */
 typedef int (*wal_replay_fn)(void *ctx, uint64_t index, uint8_t kind, struct bytes payload,
 			     struct err *err);
 

@@ -64,9 +64,12 @@ bool note_decode(struct note *out, const uint8_t in[NOTE_SIZE]);
 void segment_file_name(char out[SEGMENT_NAME_MAX], const struct wal *w, uint64_t first_index);
 
 /* Reads all segments in w->segments, whose first_index are known and rising,
- * gives their records to `replay`, sets sizes (of the newest: up to a torn tail), next_index,
- * chain and unsure. (wal_read.c) */
+ * gives the records that are known as durable to `replay`, sets sizes (of the newest: up to a
+ * torn tail), next_index, chain and unsure. (wal_read.c) */
 int wal_read(struct wal *w, wal_replay_fn replay, void *ctx, struct wal_report *report,
 	     struct err *err);
+
+/* Gives the records in `unsure` to `replay`, now that they are durable, and empties it. */
+int wal_tell(struct wal *w, wal_replay_fn replay, void *ctx, struct err *err);
 
 #endif

@@ -121,7 +121,26 @@ static int check_note(const struct reader *r, uint64_t next_index, uint32_t chai
 	return OK;
 }
 
-static int read_header(struct reader *r, uint64_t first_index, bool is_oldest, struct err *err)
+int wal_tell(struct wal *w, wal_replay_fn replay, void *ctx, struct err *err)
+{
+	int code = OK;
+
+	for (size_t at = 0; code == OK && replay && at < w->unsure.size;) {
+		const uint8_t *p = w->unsure.data + at;
+		struct record_header h;
+
+		record_header_decode(&h, p);
+		code = replay(ctx, h.index, h.kind, bytes_of(p + RECORD_HEADER_SIZE, h.length), err);
+		if (code != OK)
+			return err_prefix(err, code, "record %" PRIu64 " of the %s log", h.index, w->name);
+		at += h.length + RECORD_OVERHEAD;
+	}
+	buf_reset(&w->unsure);
+	return code;
+}
+
+static int read_header(struct reader *r, uint64_t first_index, bool is_oldest, wal_replay_fn replay,
+		       void *ctx, struct err *err)
 {
 	uint8_t header[SEGMENT_HEADER_SIZE], expected[SEGMENT_HEADER_SIZE];
 	int code;
@@ -146,8 +165,8 @@ static int read_header(struct reader *r, uint64_t first_index, bool is_oldest, s
 		return corrupt(r, err, "this segment does not continue the one before it");
 	code = check_note(r, first_index, r->w->chain, err);
 	r->at = SEGMENT_HEADER_SIZE;
-	buf_reset(&r->w->unsure); /* the segment before was synced before this one was begun */
-	return code;
+	/* The segment before was synced before this one was begun. */
+	return code == OK ? wal_tell(r->w, replay, ctx, err) : code;
 }
 
 /* Reads the record at r->at, again from the disk if it is broken. */
@@ -164,21 +183,22 @@ static int read_surely(struct reader *r, struct record_header *h, uint32_t *crc,
 }
 
 /* A record is whole: the log stands behind it. */
-static void take_record(struct reader *r, const struct record_header *h, uint32_t crc)
+static int take_record(struct reader *r, const struct record_header *h, uint32_t crc, wal_replay_fn replay,
+		       void *ctx, struct err *err)
 {
 	struct wal *w = r->w;
-
 	/* Written right after a sync: those before it are on the disk. */
-	if (h->synced == h->index)
-		buf_reset(&w->unsure);
+	int code = h->synced == h->index ? wal_tell(w, replay, ctx, err) : OK;
+
+	if (code != OK)
+		return code;
 	record_header_encode(buf_extend(&w->unsure, RECORD_HEADER_SIZE), h);
 	buf_append_bytes(&w->unsure, buf_bytes(&r->payload));
 	store_le32(buf_extend(&w->unsure, 4), crc);
 	w->chain = crc;
 	w->next_index++;
 	r->at += h->length + RECORD_OVERHEAD;
-	if (w->next_index <= w->noted.synced)
-		buf_reset(&w->unsure);
+	return w->next_index <= w->noted.synced ? wal_tell(w, replay, ctx, err) : OK;
 }
 
 static int read_records(struct reader *r, bool is_newest, wal_replay_fn replay, void *ctx,
@@ -202,10 +222,9 @@ static int read_records(struct reader *r, bool is_newest, wal_replay_fn replay, 
 		code = check_note(r, h.index + 1, crc, err);
 		if (code != OK)
 			return code;
-		code = replay ? replay(ctx, h.index, h.kind, buf_bytes(&r->payload), err) : OK;
+		code = take_record(r, &h, crc, replay, ctx, err);
 		if (code != OK)
-			return err_prefix(err, code, "%s at byte %" PRIu64, r->file, r->at);
-		take_record(r, &h, crc);
+			return code;
 		report->record_count++;
 	}
 	/* The note is read first: what it knows is in some segment, or gone. */
@@ -230,7 +249,7 @@ static int read_segment(struct reader *r, size_t i, wal_replay_fn replay, void *
 	if (error) {
 		code = ERR_SET(err, STORE_E_OPEN, "cannot open %s: %s", r->file, strerror(error));
 	} else {
-		code = read_header(r, w->segments[i].first_index, i == 0, err);
+		code = read_header(r, w->segments[i].first_index, i == 0, replay, ctx, err);
 		if (code == OK)
 			code = read_records(r, is_newest, replay, ctx, report, err);
 		w->segments[i].size = r->at;
