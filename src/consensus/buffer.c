@@ -42,8 +42,8 @@ struct round *round_below(struct consensus *c, uint64_t height)
 	struct round *r = &c->rounds[height % ROUND_COUNT];
 	const struct known_epoch *e = epoch_at(c, height);
 
-	CHECK(height < height_of(c));
-	return e && r->height == height && hash_equal(&r->set_hash, &e->set.hash) ? r : NULL;
+	CHECK(e && height < height_of(c));
+	return r->height == height && hash_equal(&r->set_hash, &e->set.hash) ? r : NULL;
 }
 
 /* This height's, for reading. */
@@ -132,9 +132,11 @@ void keep_statement(struct consensus *c, struct round *r, size_t validator, enum
 	}
 	if (!is_view_kept(c, r->height, what->view))
 		return;
-	/* Below this height nothing gives way: what is there may be evidence. */
+	/* Below this height nothing gives way: what is there may be evidence. Else the place is
+	 * another view's only if that one has fallen out of the window, which is as wide as there
+	 * are places and only rises. */
 	if (slot->is_set && (slot->view == what->view ? slot->is_verified || !what->is_verified
-						       : r->height < height_of(c) || slot->view > what->view))
+						       : r->height < height_of(c)))
 		return;
 	*slot = *what;
 	if (what->is_verified)
@@ -226,7 +228,7 @@ struct bytes find_block(const struct consensus *c, const struct hash *hash)
 {
 	if (c->target.is_set && hash_equal(&c->target.hash, hash))
 		return buf_bytes(&c->target.sealed);
-	if (c->has_best && c->best_block.size && hash_equal(&c->best.block_hash, hash))
+	if (c->best_block.size && hash_equal(&c->best.block_hash, hash))
 		return buf_bytes(&c->best_block);
 	for (size_t i = 0; i < CONSENSUS_CLAIM_MAX; i++)
 		if (c->claims[i].is_set && hash_equal(&c->claims[i].prepares.block_hash, hash))

@@ -83,7 +83,7 @@ static void weigh(struct consensus *c, const struct known_epoch *e, uint64_t hei
 	struct weight sum = { 0 };
 	struct certificate *out = &c->checkpoint.signatures;
 
-	for (unsigned round = 0; round < 2; round++) {
+	for (unsigned round = 0;; round++) {
 		for (size_t i = 0; i < e->set.count; i++)
 			for (size_t k = 0; k < CONSENSUS_CHECKPOINT_COUNT; k++) {
 				const struct kept_checkpoint *p = &e->checkpoints[i * CONSENSUS_CHECKPOINT_COUNT + k];
@@ -199,7 +199,7 @@ static void keep(struct consensus *c, const struct known_epoch *e, size_t valida
 		 struct kept_checkpoint *place, struct kept_checkpoint *p, struct step *s)
 {
 	if (!is_newest(c, p->height)) {
-		if (!place->is_set || place->height != p->height)
+		if (!place->is_verified)
 			*place = *p;
 		refuse(c, CONSENSUS_REFUSAL_NEEDLESS, s);
 		return;
@@ -211,7 +211,7 @@ static void keep(struct consensus *c, const struct known_epoch *e, size_t valida
 	*place = *p;
 	weigh(c, e, p->height, &p->hash);
 	/* It says that its signer is past that height. */
-	if (e == c->present && p->height < UINT64_MAX)
+	if (e == c->present)
 		note_seen(c, validator, p->height + 1, s->now_ms);
 }
 

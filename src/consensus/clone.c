@@ -39,7 +39,7 @@ static void copy_round(const struct consensus *from, struct round *to, const str
 	size_t places = CONSENSUS_VIEW_COUNT * KIND_COUNT;
 
 	to->set_hash = (struct hash){ 0 };
-	if (r->height < height_of(from) || r->capacity == 0)
+	if (r->height < height_of(from))
 		return;
 	if (to->capacity != r->capacity) {
 		free(to->slots);

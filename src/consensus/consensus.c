@@ -110,10 +110,11 @@ static void on_committed(struct consensus *c, const struct consensus_event *even
 
 /* --- timers --- */
 
-/* A validator that is a quorum by itself waits for nobody when it leads. */
+/* A validator that is a quorum by itself waits for nobody when it leads. Above the highest view
+ * there is none to go to. */
 static bool has_view_timer(const struct consensus *c)
 {
-	if (!is_member(c))
+	if (!is_member(c) || c->view >= CONSENSUS_VIEW_MAX)
 		return false;
 	return set_of(c)->members[c->self].weight.n < c->quorum.n || !is_proposer(c);
 }
@@ -154,8 +155,7 @@ static bool has_signed(const struct consensus *c)
 
 static void time_out(struct consensus *c, struct step *s)
 {
-	if (c->deadline_ms == 0 || s->now_ms < c->deadline_ms || !has_view_timer(c) || has_signed(c) ||
-	    c->view >= CONSENSUS_VIEW_MAX)
+	if (c->deadline_ms == 0 || s->now_ms < c->deadline_ms || !has_view_timer(c) || has_signed(c))
 		return;
 	change_view(c, c->view + 1, s);
 }

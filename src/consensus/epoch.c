@@ -92,7 +92,8 @@ void turn_epoch(struct consensus *c)
 {
 	struct known_epoch *old = c->present;
 
-	if (c->next && c->next->is.first <= height_of(c)) {
+	if (c->next) {
+		CHECK(c->next->is.first <= height_of(c));
 		move_members(c, &old->set, &c->next->set);
 		epoch_free(c->before);
 		c->before = old;

@@ -163,7 +163,7 @@ struct consensus {
 	struct target target;
 	bool has_best;            /* the highest prepared certificate of this height */
 	struct certificate best;
-	struct buf best_block;    /* empty while target is its block */
+	struct buf best_block;    /* empty without one, and while target is its block */
 
 	/* What we sign. */
 	struct position signed_last;
@@ -318,7 +318,7 @@ void serve(struct consensus *c, struct known_epoch *e, const struct message *m, 
 /* What is kept of a height from this one to CONSENSUS_HEIGHT_AHEAD above; empty if it was kept
  * for another set. */
 struct round *round_of(struct consensus *c, uint64_t height);
-/* Of one below: NULL if it is no longer kept. */
+/* Of one below, whose set is known: NULL if it is no longer kept. */
 struct round *round_below(struct consensus *c, uint64_t height);
 
 /* The place of (validator, view, kind); whether it is taken by that view: find_statement(). */
@@ -379,6 +379,8 @@ void set_pre_prepare(struct consensus *c, const struct pre_prepare *p);
 /* `pp` as a message; its block is borrowed from the target. */
 struct message pp_message(const struct consensus *c);
 
+/* True if the log binds us to a proposal that we signed in this view. */
+bool is_bound(const struct consensus *c);
 void on_proposed(struct consensus *c, const struct consensus_event *event, struct step *s);
 void on_executed(struct consensus *c, const struct consensus_event *event, struct step *s);
 

@@ -36,7 +36,7 @@ void set_target(struct consensus *c, const struct hash *hash, struct bytes seale
 		t->sealed = swap;
 		buf_reset(&t->sealed);
 		buf_append_bytes(&t->sealed, sealed);
-	} else if (c->has_best && hash_equal(&c->best.block_hash, hash) && c->best_block.size) {
+	} else if (c->best_block.size && hash_equal(&c->best.block_hash, hash)) {
 		struct buf swap = c->best_block;
 
 		c->best_block = t->sealed;
@@ -118,8 +118,7 @@ void on_executed(struct consensus *c, const struct consensus_event *event, struc
 {
 	struct target *t = &c->target;
 
-	if (t->execution == EXECUTION_NONE || !t->is_set ||
-	    !hash_equal(&t->hash, &event->executed.hash)) {
+	if (t->execution == EXECUTION_NONE || !hash_equal(&t->hash, &event->executed.hash)) {
 		/* Of a block that was given up since. */
 		add_trace(c, s, CONSENSUS_TRACE_UNEXPECTED);
 		return;
@@ -137,8 +136,7 @@ void on_executed(struct consensus *c, const struct consensus_event *event, struc
 
 /* --- ours --- */
 
-/* True if the log binds us to a proposal that we signed in this view. */
-static bool is_bound(const struct consensus *c)
+bool is_bound(const struct consensus *c)
 {
 	return c->is_resumed && own_in_view(c, MESSAGE_PRE_PREPARE);
 }
@@ -256,8 +254,9 @@ bool try_prepare(struct consensus *c, struct step *s)
 {
 	struct target *t = &c->target;
 
-	if (c->phase != CONSENSUS_EXECUTING || c->is_decided || !hash_equal(&t->hash, &c->pp.block_hash))
+	if (c->phase != CONSENSUS_EXECUTING || c->is_decided)
 		return false;
+	CHECK(hash_equal(&t->hash, &c->pp.block_hash));
 	/* Refused by our clock, and accepted by a quorum: the clock no longer matters. */
 	if (t->execution == EXECUTION_INVALID && !t->is_reproposal &&
 	    is_quorum_of(c, MESSAGE_PREPARE, c->view, &t->hash)) {

@@ -226,11 +226,13 @@ static void receive_in_reach(struct consensus *c, const struct known_epoch *e, c
 		return;
 	why = find_use(c, m);
 	if (known && statement_equal(known, &what)) {
-		if ((known->is_verified && !brings_proof(c, m)) || (!known->is_verified && why != NO_REFUSAL)) {
+		/* What was put aside was of no use, and at one height nothing comes to be. */
+		VERIFY(known->is_verified || why != NO_REFUSAL);
+		if (!known->is_verified || !brings_proof(c, m)) {
 			refuse(c, CONSENSUS_REFUSAL_KNOWN, s);
 			return;
 		}
-		is_verified = known->is_verified && signature_equal(&known->signature, &what.signature);
+		is_verified = signature_equal(&known->signature, &what.signature);
 	}
 	if (why != NO_REFUSAL)
 		put_aside(c, e, r, m, is_verified, s);

@@ -59,7 +59,7 @@ static size_t sort_own(const struct consensus *c, const bool mask[KIND_COUNT],
 static bool is_about_pp(const struct consensus *c, const struct statement *what)
 {
 	return c->pp.height == height_of(c) && c->pp.view == what->view && hash_equal(&c->pp.block_hash, &what->hash) &&
-	       c->target.is_set && hash_equal(&c->target.hash, &what->hash);
+	       hash_equal(&c->target.hash, &what->hash);
 }
 
 static void put_own(const struct consensus *c, struct buf *out, enum message_kind kind)

@@ -19,7 +19,8 @@ bool verify_sender(struct consensus *c, const struct known_epoch *e, const struc
 
 /* --- what a message carries --- */
 
-/* What one member has signed, inside another's message. */
+/* What one member has signed, inside another's message, of the same height: one that is within
+ * reach, since no other message is verified whole. */
 struct hearsay {
 	uint64_t height;
 	enum message_kind kind;
@@ -28,18 +29,10 @@ struct hearsay {
 	struct hash digest;
 };
 
-/* The round in which it may be kept; NULL if it is of no height that is. */
-static struct round *hearsay_round(struct consensus *c, uint64_t height)
-{
-	if (height < height_of(c) || height - height_of(c) > CONSENSUS_HEIGHT_AHEAD)
-		return NULL;
-	return round_of(c, height);
-}
-
 static bool verify_hearsay(struct consensus *c, const struct known_epoch *e, struct hearsay *h, struct step *s)
 {
-	struct round *r = hearsay_round(c, h->height);
-	struct statement *known = r ? find_statement(r, h->validator, h->what.view, h->kind) : NULL;
+	struct round *r = round_of(c, h->height);
+	struct statement *known = find_statement(r, h->validator, h->what.view, h->kind);
 
 	if (known && known->is_verified && statement_equal(known, &h->what) &&
 	    signature_equal(&known->signature, &h->what.signature))
@@ -53,13 +46,12 @@ static bool verify_hearsay(struct consensus *c, const struct known_epoch *e, str
 
 static void keep_hearsay(struct consensus *c, const struct known_epoch *e, const struct hearsay *h)
 {
-	struct round *r = hearsay_round(c, h->height);
 	struct statement what = h->what;
 
 	what.is_verified = true;
 	/* Our own are kept when they are signed, not by hearsay. */
-	if (r && h->validator != e->self)
-		keep_statement(c, r, h->validator, h->kind, &what);
+	if (h->validator != e->self)
+		keep_statement(c, round_of(c, h->height), h->validator, h->kind, &what);
 }
 
 /* The next of a certificate's prepares from `h->validator` on; `next` counts signatures. */

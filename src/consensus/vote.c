@@ -93,9 +93,10 @@ bool try_commit(struct consensus *c, struct step *s)
 {
 	const struct hash *hash = &c->pp.block_hash;
 
-	if (c->phase != CONSENSUS_PREPARING || c->is_decided || !hash_equal(&c->target.hash, hash) ||
+	if (c->phase != CONSENSUS_PREPARING || c->is_decided ||
 	    !is_quorum_of(c, MESSAGE_PREPARE, c->view, hash))
 		return false;
+	CHECK(hash_equal(&c->target.hash, hash));
 	c->has_best = true;
 	certificate_of(c, &c->best, MESSAGE_PREPARE, c->view, hash);
 	buf_reset(&c->best_block); /* the target is its block */
@@ -278,9 +279,14 @@ bool try_finish(struct consensus *c, struct step *s)
 	}
 	if (t->execution == EXECUTION_NONE ||
 	    (t->execution == EXECUTION_INVALID && !t->is_reproposal)) {
-		/* While we are to propose it ourselves, the caller executes it anyway. */
-		if (c->phase == CONSENSUS_PROPOSING && c->is_resumed)
-			return false;
+		/* While we are to propose it ourselves, the caller executes it anyway. If it is another,
+		 * nobody waits for ours. */
+		if (c->phase == CONSENSUS_PROPOSING) {
+			if (is_bound(c) && hash_equal(&own_of(c, MESSAGE_PRE_PREPARE)->what.hash, &t->hash))
+				return false;
+			c->is_resumed = false;
+			c->phase = CONSENSUS_EXECUTING;
+		}
 		ask_execute(c, s, true);
 		return true;
 	}

@@ -19,9 +19,10 @@ void rig_mac(size_t key, const struct hash *digest, struct signature *out)
 
 static int rig_sign(void *ctx, struct signature *out, const struct hash *digest, struct err *err)
 {
-	(void)ctx;
+	const struct rig *r = ctx;
+
 	(void)err;
-	rig_mac(0, digest, out);
+	rig_mac(r->self, digest, out);
 	return OK;
 }
 
@@ -67,15 +68,15 @@ void rig_set(struct validator_set *out, uint32_t keys, const uint64_t weights[])
 	cr_assert_eq(validator_set_init(out, members, count, NULL), OK);
 }
 
-void rig_make_of(struct rig *r, uint32_t keys, const uint64_t weights[])
+void rig_make_as(struct rig *r, size_t self, uint32_t keys, const uint64_t weights[])
 {
 	static const struct consensus_tip tip = { .time_ms = START_MS, .empty_count = CONFIRMATION_COUNT };
 
-	*r = (struct rig){ .now_ms = START_MS, .height = 1 };
+	*r = (struct rig){ .now_ms = START_MS, .height = 1, .self = self };
 	rig_set(&r->set, keys, weights);
 	r->config = (struct consensus_config){
 		.chain_id = RIG_CHAIN_ID,
-		.self = { { 1 } },
+		.self = { { (uint8_t)(self + 1) } },
 		.epoch = { .set = &r->set },
 		.min_interval_ms = 0,
 		.heartbeat_ms = 30000,
@@ -87,6 +88,11 @@ void rig_make_of(struct rig *r, uint32_t keys, const uint64_t weights[])
 		.ctx = r,
 	};
 	cr_assert_eq(consensus_new(&r->c, &r->config, &tip, NULL), OK);
+}
+
+void rig_make_of(struct rig *r, uint32_t keys, const uint64_t weights[])
+{
+	rig_make_as(r, 0, keys, weights);
 }
 
 void rig_make(struct rig *r)

@@ -2,7 +2,7 @@
  * rig - one machine among some validators, driven by hand: what the others say is written
  * here, signed with their keys.
  *
- * Key k belongs to the address that begins with k + 1; the machine has key 0. Whoever is at
+ * Key k belongs to the address that begins with k + 1; the machine has key 0, or the one asked for. Whoever is at
  * index (height + view) % count of the set proposes: among four, at height 1, key 1 leads view 0
  * and the machine view 3. A block is four bytes of its mark, its hash their keccak256.
  */
@@ -20,6 +20,7 @@
 struct rig {
 	struct validator_set set;      /* under which the others sign what they say */
 	uint64_t height;               /* of which it is */
+	size_t self;                   /* the machine's key */
 	struct consensus_config config;
 	struct consensus *c;
 	struct consensus_effects effects;
@@ -30,6 +31,8 @@ struct rig {
 /* Among four of weight 1, at height 1; among the keys with bit set, of these weights. */
 void rig_make(struct rig *r);
 void rig_make_of(struct rig *r, uint32_t keys, const uint64_t weights[]);
+/* The machine has this key. */
+void rig_make_as(struct rig *r, size_t self, uint32_t keys, const uint64_t weights[]);
 void rig_set(struct validator_set *out, uint32_t keys, const uint64_t weights[]);
 void rig_end(struct rig *r);
 /* The machine dies and comes back at a tip, without its log. */

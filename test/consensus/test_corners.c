@@ -44,6 +44,48 @@ Test(corners, higher_claim_takes_the_place_of_a_lower)
 	rig_end(&r);
 }
 
+/* Whichever place the lowest has. */
+Test(corners, lowest_claim_goes_first_in_any_order)
+{
+	struct rig r;
+
+	rig_make(&r);
+	claim(&r, 1, 7, 4, 1);
+	claim(&r, 1, 4, 1, 2);
+	claim(&r, 1, 5, 2, 3);
+	claim(&r, 1, 6, 3, 4);
+	/* Key 1's word in view 7 counts only with the proof that came first. */
+	claim(&r, 2, 7, 5, 5);
+	cr_assert_eq(rig_status(&r).view, 7);
+	cr_assert(executes(&r, 5));
+	rig_end(&r);
+}
+
+Test(corners, proof_that_was_let_go_comes_again_under_its_senders_signature_only)
+{
+	struct rig r;
+	struct certificate proof;
+	struct message m;
+
+	rig_make(&r);
+	claim(&r, 1, 2, 1, 1);
+	claim(&r, 1, 3, 2, 2);
+	claim(&r, 1, 4, 3, 3);
+	claim(&r, 1, 7, 4, 4);
+	claim(&r, 2, 6, 0, 5); /* moves us to view 6; no place for its claim */
+	cr_assert_eq(rig_status(&r).view, 6);
+	proof = rig_prepares(&r, 1, 0, 5);
+	m = rig_view_change(&r, 2, 6, 0, 5, &proof);
+	m.view_change.signature.r[0] ^= 1;
+	rig_give(&r, &m);
+	cr_assert_eq(rig_refused(&r, CONSENSUS_REFUSAL_SIGNATURE), 1);
+	m.view_change.signature.r[0] ^= 1;
+	rig_give(&r, &m);
+	cr_assert_eq(rig_refused(&r, CONSENSUS_REFUSAL_SIGNATURE), 1);
+	cr_assert_eq(rig_refused(&r, CONSENSUS_REFUSAL_KNOWN), 0);
+	rig_end(&r);
+}
+
 Test(corners, lower_claim_leaves_the_higher_ones)
 {
 	struct rig r;
@@ -104,6 +146,38 @@ Test(corners, commit_that_was_late_for_its_height_still_goes_out)
 	rig_end(&r);
 }
 
+/* When the height ends an epoch, it is still a word under the old set and index. */
+Test(corners, commit_that_was_late_is_of_the_set_that_decided)
+{
+	struct rig r;
+	struct validator_set later;
+	struct consensus_epoch next = { .number = 1, .first = 2, .set = &later };
+	struct message m, expected;
+	uint64_t number;
+
+	rig_make_as(&r, 2, 0x0f, NULL);
+	rig_set(&later, 0x3c, NULL); /* index 2 becomes 0 */
+	rig_propose(&r, &(struct proposal){ .from = 1, .mark = 1 });
+	rig_executed_next(&r, 1, &next);
+	cr_assert(rig_persist(&r));
+	rig_vote(&r, MESSAGE_PREPARE, 0, 0, 1);
+	rig_vote(&r, MESSAGE_PREPARE, 1, 0, 1);
+	number = rig_find(&r, CONSENSUS_EFFECT_PERSIST)->persist.number;
+	rig_vote(&r, MESSAGE_COMMIT, 0, 0, 1);
+	rig_vote(&r, MESSAGE_COMMIT, 1, 0, 1);
+	rig_vote(&r, MESSAGE_COMMIT, 3, 0, 1);
+	cr_assert_eq(rig_status(&r).height, 2);
+	rig_step(&r, (struct consensus_event){ .kind = CONSENSUS_EVENT_PERSISTED, .persisted = number });
+	cr_assert(rig_find_sent(&r, MESSAGE_COMMIT, &m));
+	expected = rig_vote_of(&r, MESSAGE_COMMIT, 2, 0, 1); /* r.set is still the old one */
+	cr_assert_eq(m.vote.height, 1);
+	cr_assert_eq(m.vote.validator, 2);
+	cr_assert(hash_equal(&m.vote.block_hash, &expected.vote.block_hash));
+	cr_assert_arr_eq(m.vote.signature.r, expected.vote.signature.r, 32);
+	message_clear(&m);
+	rig_end(&r);
+}
+
 Test(corners, early_commits_outweigh_an_early_proposal)
 {
 	struct rig r;
@@ -136,20 +210,22 @@ Test(corners, nearest_proposals_stay)
 {
 	struct rig r;
 
-	rig_make(&r);
 	/* Those of heights 4 and 8 would be ours; more than there is room for. */
-	propose_at(&r, 7, 0, 7);
-	propose_at(&r, 6, 0, 6);
-	propose_at(&r, 5, 0, 5);
-	propose_at(&r, 3, 0, 3);
-	propose_at(&r, 9, 0, 9);  /* farther than all */
-	propose_at(&r, 2, 0, 2);  /* nearer: the one of 7 goes */
-	for (uint64_t height = 2; height <= 7; height++) {
-		rig_committed(&r, height - 1, START_MS, NULL);
-		cr_assert_eq(executes(&r, (uint8_t)height), height != 7 && height != 4, "height %llu",
-			     (unsigned long long)height);
+	static const uint8_t orders[][4] = { { 7, 6, 5, 3 }, { 3, 5, 7, 6 } };
+
+	for (size_t k = 0; k < ARRAY_COUNT(orders); k++) {
+		rig_make(&r);
+		for (size_t i = 0; i < 4; i++)
+			propose_at(&r, orders[k][i], 0, orders[k][i]);
+		propose_at(&r, 9, 0, 9);  /* farther than all */
+		propose_at(&r, 2, 0, 2);  /* nearer: the one of 7 goes */
+		for (uint64_t height = 2; height <= 7; height++) {
+			rig_committed(&r, height - 1, START_MS, NULL);
+			cr_assert_eq(executes(&r, (uint8_t)height), height != 7 && height != 4, "height %llu",
+				     (unsigned long long)height);
+		}
+		rig_end(&r);
 	}
-	rig_end(&r);
 }
 
 Test(corners, of_two_views_of_a_later_height_the_higher_counts)
@@ -278,6 +354,91 @@ Test(corners, own_proposal_of_a_view_that_was_left_stays_here)
 	rig_end(&r);
 }
 
+Test(corners, own_proposal_of_a_view_without_another_stays_here)
+{
+	struct rig r;
+	uint64_t number;
+
+	rig_make(&r);
+	ask(&r, 1, 3);
+	ask(&r, 2, 3);
+	propose_own(&r, 1);
+	number = rig_find(&r, CONSENSUS_EFFECT_PERSIST)->persist.number;
+	ask(&r, 1, 4);
+	ask(&r, 2, 4);
+	cr_assert_eq(rig_status(&r).view, 4);
+	rig_step(&r, (struct consensus_event){ .kind = CONSENSUS_EVENT_PERSISTED, .persisted = number });
+	cr_assert_not(rig_sends(&r, MESSAGE_PRE_PREPARE));
+	rig_end(&r);
+}
+
+/* A quorum has committed another block before ours was on disk: its bytes are not ours any more. */
+Test(corners, own_proposal_that_another_block_has_overtaken_stays_here)
+{
+	struct rig r;
+	struct buf record = { 0 }, sealed = { 0 };
+	uint64_t number;
+
+	rig_make(&r);
+	ask(&r, 1, 3);
+	ask(&r, 2, 3);
+	propose_own(&r, 1);
+	number = rig_find(&r, CONSENSUS_EFFECT_PERSIST)->persist.number;
+	claim(&r, 1, 4, 0, 2);
+	for (size_t key = 1; key < COUNT; key++)
+		rig_vote(&r, MESSAGE_COMMIT, key, 0, 2);
+	cr_assert(executes(&r, 2));
+	consensus_sign_record(r.c, &record);
+	rig_step(&r, (struct consensus_event){ .kind = CONSENSUS_EVENT_PERSISTED, .persisted = number });
+	cr_assert_not(rig_sends(&r, MESSAGE_PRE_PREPARE));
+	cr_assert(rig_sends(&r, MESSAGE_PREPARE), "the word was given");
+	rig_executed(&r, 2, true);
+	cr_assert_eq(rig_status(&r).height, 2);
+	/* The record that stands for all binds to what was signed, without the block. */
+	rig_restart(&r, &(struct consensus_tip){ .time_ms = START_MS }, &(struct consensus_epoch){ .set = &r.set });
+	cr_assert_eq(consensus_restore(r.c, buf_bytes(&record), &sealed, NULL), OK);
+	cr_assert_eq(sealed.size, 0);
+	buf_clear(&record);
+	buf_clear(&sealed);
+	rig_end(&r);
+}
+
+/* A restarted leader is to make its block again, and another one is final meanwhile. */
+Test(corners, block_that_was_decided_is_not_waited_for_behind_the_own_one)
+{
+	static const struct consensus_tip tip = { .time_ms = START_MS, .empty_count = CONFIRMATION_COUNT };
+
+	for (unsigned restarts = 0; restarts < 2; restarts++) {
+		struct rig r;
+		struct buf record = { 0 }, sealed = { 0 };
+
+		rig_make(&r);
+		ask(&r, 1, 3);
+		ask(&r, 2, 3);
+		cr_assert(rig_find(&r, CONSENSUS_EFFECT_PROPOSE));
+		if (restarts) {
+			propose_own(&r, 1);
+			buf_append_bytes(&record, rig_find(&r, CONSENSUS_EFFECT_PERSIST)->persist.record);
+			rig_restart(&r, &tip, &(struct consensus_epoch){ .set = &r.set });
+			cr_assert_eq(consensus_restore(r.c, buf_bytes(&record), &sealed, NULL), OK);
+			rig_tick(&r, 0);
+			cr_assert(rig_find(&r, CONSENSUS_EFFECT_PROPOSE));
+		}
+		claim(&r, 1, 4, 0, 2);
+		for (size_t key = 1; key < COUNT; key++)
+			rig_vote(&r, MESSAGE_COMMIT, key, 0, 2);
+		cr_assert(executes(&r, 2), "restarts %u", restarts);
+		propose_own(&r, 1); /* too late: EXECUTE was asked for since */
+		cr_assert(says(&r, CONSENSUS_TRACE_UNEXPECTED));
+		cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_PERSIST));
+		rig_executed(&r, 2, true);
+		cr_assert_eq(rig_status(&r).height, 2);
+		buf_clear(&record);
+		buf_clear(&sealed);
+		rig_end(&r);
+	}
+}
+
 Test(corners, commits_for_the_own_proposal_wait_until_it_is_made_again)
 {
 	static const struct consensus_tip tip = { .time_ms = START_MS, .empty_count = CONFIRMATION_COUNT };
@@ -353,6 +514,23 @@ Test(corners, copy_goes_on_as_the_original)
 	rig_end(&r);
 	rig_end(&copy);
 	consensus_free(NULL);
+}
+
+Test(corners, copy_may_have_been_of_another_set)
+{
+	struct rig r, copy;
+
+	rig_make(&r);
+	rig_make_of(&copy, 0x7f, NULL);
+	rig_vote(&r, MESSAGE_PREPARE, 1, 0, 1);
+	consensus_copy(copy.c, r.c);
+	cr_assert_eq(consensus_get_epoch(copy.c)->set->count, COUNT);
+	copy.set = r.set;
+	rig_prepare_in_view_0(&r, 1);
+	rig_prepare_in_view_0(&copy, 1);
+	check_same(&r, &copy);
+	rig_end(&r);
+	rig_end(&copy);
 }
 
 Test(corners, every_phase_has_a_name_of_its_own)
@@ -511,5 +689,145 @@ Test(corners, forged_checkpoint_gives_way_to_the_true_one)
 	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_EVIDENCE));
 	rig_checkpoint(&r, 3, 4, 8);
 	cr_assert(rig_find(&r, CONSENSUS_EFFECT_EVIDENCE), "now it is the true one that is contradicted");
+	rig_end(&r);
+}
+
+Test(corners, checkpoint_that_nobody_verified_pushes_out_none_that_was)
+{
+	struct rig r;
+	struct checkpoint forged = { .validator = 1 };
+
+	rig_make(&r);
+	rig_committed(&r, 9, START_MS + 500, NULL);
+	for (uint64_t height = 1; height <= 4; height++)
+		rig_checkpoint(&r, 1, height, 1);
+	rig_checkpoint(&r, 2, 9, 9);
+	rig_checkpoint(&r, 3, 9, 9);
+	for (forged.height = 5; forged.height <= 8; forged.height++)
+		rig_step(&r, (struct consensus_event){ .kind = CONSENSUS_EVENT_CHECKPOINT, .checkpoint = &forged });
+	rig_checkpoint(&r, 1, 1, 2);
+	cr_assert(rig_find(&r, CONSENSUS_EFFECT_EVIDENCE));
+	rig_end(&r);
+}
+
+/* --- the highest certificate and its block --- */
+
+Test(corners, prepared_block_outlives_other_proposals)
+{
+	struct rig r;
+	struct certificate proof;
+	struct message m;
+
+	rig_make(&r);
+	proof = rig_prepares(&r, 1, 0, 1);
+	rig_prepare_in_view_0(&r, 1);
+	rig_propose(&r, &(struct proposal){ .from = 2, .view = 1, .mark = 2 });
+	cr_assert(executes(&r, 2));
+	rig_propose(&r, &(struct proposal){ .from = 3, .view = 2, .mark = 3 });
+	cr_assert(executes(&r, 3));
+	/* Carried over, it is the one to be executed; then it stands besides again. */
+	rig_propose(&r, &(struct proposal){ .from = 1, .view = 4, .mark = 1, .claims = { 0, 1, 1, 1 }, .proof = &proof });
+	cr_assert(executes(&r, 1));
+	cr_assert(bytes_equal(rig_find(&r, CONSENSUS_EFFECT_EXECUTE)->execute.block.sealed, rig_block(1)));
+	rig_propose(&r, &(struct proposal){ .from = 2, .view = 5, .mark = 2 });
+	cr_assert(executes(&r, 2));
+	rig_tick(&r, T0_MS << CONSENSUS_TIMEOUT_SHIFT_MAX);
+	cr_assert(rig_persist(&r));
+	cr_assert(rig_find_sent(&r, MESSAGE_VIEW_CHANGE, &m));
+	cr_assert(m.view_change.has_prepared);
+	cr_assert(bytes_equal(buf_bytes(&m.view_change.block), rig_block(1)));
+	message_clear(&m);
+	/* A block that is neither of the two is decided. */
+	for (size_t key = 1; key < COUNT; key++)
+		rig_vote(&r, MESSAGE_COMMIT, key, 5, 4);
+	cr_assert_eq(rig_status(&r).phase, CONSENSUS_FETCHING);
+	rig_end(&r);
+}
+
+/* --- others --- */
+
+Test(corners, contradictions_beyond_what_one_step_says_are_said_when_they_come_again)
+{
+	struct rig r;
+	size_t count = 0;
+
+	rig_make_of(&r, 0x7f, NULL);
+	for (size_t key = 1; key <= 5; key++)
+		rig_vote(&r, MESSAGE_PREPARE, key, 0, 2);
+	claim(&r, 1, 1, 0, 1); /* inside, keys 1 to 6 have prepared another block */
+	for (size_t i = 0; i < r.effects.count; i++)
+		count += r.effects.items[i].kind == CONSENSUS_EFFECT_EVIDENCE;
+	cr_assert_eq(count, 4);
+	rig_vote(&r, MESSAGE_PREPARE, 4, 0, 1);
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_EVIDENCE), "said");
+	rig_vote(&r, MESSAGE_PREPARE, 5, 0, 1);
+	cr_assert(rig_find(&r, CONSENSUS_EFFECT_EVIDENCE));
+	rig_end(&r);
+}
+
+Test(corners, highest_view_has_none_above)
+{
+	struct rig r;
+
+	rig_make(&r);
+	ask(&r, 1, CONSENSUS_VIEW_MAX);
+	ask(&r, 2, CONSENSUS_VIEW_MAX);
+	cr_assert_eq(rig_status(&r).view, CONSENSUS_VIEW_MAX);
+	rig_persist(&r);
+	rig_tick(&r, T0_MS << CONSENSUS_TIMEOUT_SHIFT_MAX);
+	rig_tick(&r, T0_MS << CONSENSUS_TIMEOUT_SHIFT_MAX);
+	cr_assert_eq(rig_status(&r).view, CONSENSUS_VIEW_MAX);
+	cr_assert_gt(rig_find(&r, CONSENSUS_EFFECT_TIMER)->at_ms, r.now_ms, "nor is a step due for it");
+	rig_end(&r);
+}
+
+Test(corners, clock_that_is_set_back_keeps_nobody_waiting_for_a_block)
+{
+	struct rig r;
+
+	rig_make(&r);
+	rig_committed(&r, 1, START_MS, NULL);
+	ask(&r, 1, 1);
+	cr_assert(rig_find(&r, CONSENSUS_EFFECT_SERVE));
+	ask(&r, 1, 1);
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_SERVE));
+	r.now_ms -= 100000;
+	ask(&r, 1, 1);
+	cr_assert(rig_find(&r, CONSENSUS_EFFECT_SERVE));
+	rig_end(&r);
+}
+
+/* The signer fails when the view is left and has recovered when a block is due: what is made again
+ * after a restart is of that view, and the commit below it stays what it was. */
+Test(corners, proposal_after_a_signer_that_failed_is_made_again)
+{
+	static const struct consensus_tip tip = { .time_ms = START_MS, .empty_count = CONFIRMATION_COUNT };
+	struct rig r;
+	struct buf whole = { 0 }, sealed = { 0 };
+
+	make_with_signer(&r);
+	rig_prepare_in_view_0(&r, 1);
+	signer_fails = true;
+	ask(&r, 1, 3);
+	ask(&r, 2, 3);
+	check_unsigned(&r);
+	cr_assert_eq(rig_status(&r).view, 3);
+	signer_fails = false;
+	ask(&r, 3, 3);
+	cr_assert(rig_find(&r, CONSENSUS_EFFECT_PROPOSE), "three of four, without ours");
+	propose_own(&r, 2);
+	consensus_sign_record(r.c, &whole);
+	rig_restart(&r, &tip, &(struct consensus_epoch){ .set = &r.set });
+	cr_assert_eq(consensus_restore(r.c, buf_bytes(&whole), &sealed, NULL), OK);
+	cr_assert(bytes_equal(buf_bytes(&sealed), rig_block(2)));
+	rig_tick(&r, 0);
+	cr_assert(rig_find(&r, CONSENSUS_EFFECT_PROPOSE));
+	propose_own(&r, 2);
+	cr_assert(rig_persist(&r));
+	cr_assert(rig_sends(&r, MESSAGE_PRE_PREPARE));
+	cr_assert(rig_sends(&r, MESSAGE_PREPARE));
+	cr_assert_not(rig_sends(&r, MESSAGE_COMMIT));
+	buf_clear(&whole);
+	buf_clear(&sealed);
 	rig_end(&r);
 }

@@ -170,7 +170,7 @@ static void check_draft(const struct draft *d)
 Test(records, restore_takes_what_fits)
 {
 	struct rig r;
-	struct certificate prepares, later;
+	struct certificate prepares, later, of_other;
 
 	rig_make(&r);
 	prepares = rig_prepares(&r, 1, 0, 1);
@@ -181,6 +181,12 @@ Test(records, restore_takes_what_fits)
 	check_draft(&(struct draft){ .items = { OWN(COMMIT, 0, 1) }, .count = 1, .prepares = &prepares, .block = 1 });
 	check_draft(&(struct draft){ .items = { OWN(VIEW_CHANGE, 2, 0), OWN(COMMIT, 2, 1) }, .count = 2,
 				     .prepares = &later, .block = 1 });
+	/* The newest proposal and a commit of a later view; nobody writes that, and it is sound. */
+	of_other = rig_prepares(&r, 1, 2, 2);
+	check_draft(&(struct draft){ .proposal = 1, .proposer = 1, .items = { OWN(PREPARE, 0, 1), OWN(COMMIT, 2, 2) },
+				     .count = 2, .prepares = &of_other, .block = 2 });
+	check_draft(&(struct draft){ .proposal = 1, .proposer = 1, .items = { OWN(PREPARE, 0, 1), OWN(COMMIT, 2, 2) },
+				     .count = 2, .prepares = &of_other, .says = "lacks the block" });
 	/* Another proposal than the one that was prepared; both blocks are here. */
 	check_draft(&(struct draft){ .items = { OWN(COMMIT, 0, 1), OWN(VIEW_CHANGE, 1, 1) }, .count = 2,
 				     .prepares = &prepares, .block = 1 });
@@ -238,6 +244,116 @@ Test(records, restore_refuses_what_does_not)
 	/* A proposal of its view, but of another block than was prepared in an earlier one. */
 	check_draft(&(struct draft){ .proposal = 2, .proposer = 1, .items = { OWN(COMMIT, 0, 1) }, .count = 1,
 				     .prepares = &prepares, .says = "different blocks" });
+	rig_end(&r);
+}
+
+static void put_votes(struct rig *r, struct buf *out, const struct fields *items, size_t count,
+		      const struct certificate *prepares)
+{
+	size_t record = rlp_list_open(out), list;
+
+	rlp_put_hash(out, &r->set.hash);
+	list = rlp_list_open(out);
+	for (size_t i = 0; i < count; i++)
+		put_statement(r, out, &items[i]);
+	rlp_list_close(out, list);
+	if (prepares)
+		certificate_encode(out, prepares);
+	else
+		rlp_list_close(out, rlp_list_open(out));
+	rlp_put_bytes(out, bytes_of(NULL, 0));
+	rlp_list_close(out, rlp_list_open(out));
+	rlp_list_close(out, record);
+}
+
+/* Though the record as a whole goes forward. */
+Test(records, second_value_inside_a_later_record_is_refused)
+{
+	static const struct consensus_tip tip = { .time_ms = START_MS, .empty_count = CONFIRMATION_COUNT };
+	const struct fields first = OWN(PREPARE, 0, 1), second[] = { OWN(PREPARE, 0, 2), OWN(VIEW_CHANGE, 1, 0) };
+	struct rig r;
+	struct buf a = { 0 }, b = { 0 }, sealed = { 0 };
+	struct err err = { 0 };
+
+	rig_make(&r);
+	rig_restart(&r, &tip, &(struct consensus_epoch){ .set = &r.set });
+	put_votes(&r, &a, &first, 1, NULL);
+	put_votes(&r, &b, second, 2, NULL);
+	cr_assert_eq(consensus_restore(r.c, buf_bytes(&a), &sealed, &err), OK, "%s", err.message);
+	cr_assert_eq(consensus_restore(r.c, buf_bytes(&b), &sealed, &err), CONSENSUS_E_RECORD);
+	cr_assert(strstr(err.message, "two values"), "%s", err.message);
+	buf_clear(&a);
+	buf_clear(&b);
+	buf_clear(&sealed);
+	rig_end(&r);
+}
+
+/* A crash between the record that stands for all and the removal of those before it. */
+Test(records, trimmed_log_after_the_whole_one_says_the_same)
+{
+	static const struct consensus_tip tip = { .time_ms = START_MS, .empty_count = CONFIRMATION_COUNT };
+	struct rig r;
+	struct buf log[4] = { 0 }, sealed = { 0 };
+	struct err err = { 0 };
+	struct message m;
+
+	rig_make(&r);
+	rig_propose(&r, &(struct proposal){ .from = 1, .mark = 1 });
+	rig_executed(&r, 1, true);
+	buf_append_bytes(&log[0], rig_find(&r, CONSENSUS_EFFECT_PERSIST)->persist.record);
+	cr_assert(rig_persist(&r));
+	rig_vote(&r, MESSAGE_PREPARE, 1, 0, 1);
+	rig_vote(&r, MESSAGE_PREPARE, 2, 0, 1);
+	buf_append_bytes(&log[1], rig_find(&r, CONSENSUS_EFFECT_PERSIST)->persist.record);
+	cr_assert(rig_persist(&r));
+	rig_tick(&r, T0_MS);
+	buf_append_bytes(&log[2], rig_find(&r, CONSENSUS_EFFECT_PERSIST)->persist.record);
+	consensus_sign_record(r.c, &log[3]);
+	rig_restart(&r, &tip, &(struct consensus_epoch){ .set = &r.set });
+	for (size_t i = 0; i < ARRAY_COUNT(log); i++)
+		cr_assert_eq(consensus_restore(r.c, buf_bytes(&log[i]), &sealed, &err), OK, "%zu: %s", i, err.message);
+	cr_assert_eq(rig_status(&r).view, 1);
+	rig_tick(&r, 0);
+	cr_assert(rig_find_sent(&r, MESSAGE_VIEW_CHANGE, &m));
+	cr_assert(m.view_change.has_prepared);
+	cr_assert(bytes_equal(buf_bytes(&m.view_change.block), rig_block(1)));
+	message_clear(&m);
+	for (size_t i = 0; i < ARRAY_COUNT(log); i++)
+		buf_clear(&log[i]);
+	buf_clear(&sealed);
+	rig_end(&r);
+}
+
+/* The prepared block stands besides another proposal, and its certificate comes once more without
+ * it. */
+Test(records, prepared_block_of_an_earlier_record_is_enough)
+{
+	static const struct consensus_tip tip = { .time_ms = START_MS, .empty_count = CONFIRMATION_COUNT };
+	struct rig r;
+	struct buf log = { 0 }, again = { 0 }, sealed = { 0 };
+	struct certificate prepares;
+	const struct fields words[] = { OWN(COMMIT, 0, 1), OWN(VIEW_CHANGE, 2, 1) };
+	struct err err = { 0 };
+	struct message m;
+
+	rig_make(&r);
+	prepares = rig_prepares(&r, 1, 0, 1);
+	rig_prepare_in_view_0(&r, 1);
+	rig_propose(&r, &(struct proposal){ .from = 2, .view = 1, .mark = 2 });
+	rig_executed(&r, 2, true);
+	cr_assert(rig_persist(&r));
+	consensus_sign_record(r.c, &log);
+	put_votes(&r, &again, words, 2, &prepares);
+	rig_restart(&r, &tip, &(struct consensus_epoch){ .set = &r.set });
+	cr_assert_eq(consensus_restore(r.c, buf_bytes(&log), &sealed, &err), OK, "%s", err.message);
+	cr_assert_eq(consensus_restore(r.c, buf_bytes(&again), &sealed, &err), OK, "%s", err.message);
+	rig_tick(&r, 0);
+	cr_assert(rig_find_sent(&r, MESSAGE_VIEW_CHANGE, &m));
+	cr_assert(bytes_equal(buf_bytes(&m.view_change.block), rig_block(1)));
+	message_clear(&m);
+	buf_clear(&log);
+	buf_clear(&again);
+	buf_clear(&sealed);
 	rig_end(&r);
 }
 
