@@ -43,11 +43,13 @@
  *   verifications a member, and a view-change two more for each and one quorum of prepares.
  * - Whatever is not taken has a reason, which is counted; a message that is refused moves no view.
  *
- * Memory. For each of 15 heights (this one, 10 above, 4 below), each validator and each
- * of 8 views around the current one: one signed statement of 120 bytes a kind; 0.2 MB for
- * 4 validators, 3 MB for 51, 15 MB for 256. 4 checkpoints of each validator in two sets. Blocks, of at most BLOCK_SEALED_SIZE_MAX each:
- * the one under agreement, the one of the highest certificate if it is another, up to
- * CONSENSUS_CLAIM_MAX that others' view-changes claim, up to CONSENSUS_FUTURE_MAX
+ * Memory. For each of 15 heights (this one, 10 above, 4 below), each validator and each of 8
+ * views around the current one: one signed statement of 128 bytes a kind, and each validator's
+ * highest view-change; 0.3 MB for 4 validators, 3 MB for 51, 16 MB for 256. Of up to three epochs
+ * (before, present, next) 12 KB and 4 checkpoints of 120 bytes for each validator. The machine
+ * itself 180 KB, its certificates and one proposal's view-changes included. Blocks, of at most
+ * BLOCK_SEALED_SIZE_MAX each: the one under agreement, the one of the highest certificate if it is
+ * another, up to CONSENSUS_CLAIM_MAX that others' view-changes claim, up to CONSENSUS_FUTURE_MAX
  * proposals of later heights; encoded, the own pre-prepare, view-change and record.
  * These buffers grow to what was needed and are used again.
  */
