@@ -127,6 +127,8 @@ static void clamp_timers(struct consensus *c, uint64_t now_ms)
 	c->anchor_ms = MIN(c->anchor_ms, now_ms);
 	c->deadline_ms = MIN(c->deadline_ms, now_ms + view_timeout_ms(c));
 	c->resend_ms = MIN(c->resend_ms, now_ms + t0);
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		c->own[i].repeat_ms = MIN(c->own[i].repeat_ms, now_ms + t0 / 2);
 	c->behind_ms = MIN(c->behind_ms, now_ms + t0);
 	c->checkpoint_ms = MIN(c->checkpoint_ms, now_ms);
 	c->written_ms = MIN(c->written_ms, now_ms);
@@ -175,6 +177,7 @@ static void set_timer(struct consensus *c, struct step *s)
 	if (has_view_timer(c))
 		take_earlier(&at_ms, c->deadline_ms);
 	take_earlier(&at_ms, c->resend_ms);
+	take_earlier(&at_ms, repeat_due_ms(c));
 	take_earlier(&at_ms, c->behind_ms);
 	take_earlier(&at_ms, checkpoint_due_ms(c));
 	if (at_ms && at_ms != c->timer_ms)
@@ -242,6 +245,7 @@ void consensus_step(struct consensus *c, const struct consensus_event *event,
 	while (advance(c, &s))
 		;
 	resend_view_change(c, &s);
+	repeat_own(c, &s);
 	say_behind(c, &s);
 	write_record(c, &s);
 	send_durable(c, &s);

@@ -24,7 +24,8 @@
  * - The sign record only moves forward: (height, view, step), with the steps in the
  *   order view-change, pre-prepare, prepare, commit. At one position the same
  *   bytes are sent again, or none. So after VIEW-CHANGE(h, v) nothing is signed at
- *   h below v, not after a restart either.
+ *   h below v, not after a restart either. Proposal and votes are sent once more after t0/2 if
+ *   the view lasts, for whoever missed them; the newest view-change every t0.
  * - The highest prepared certificate, with its block, goes into every own
  *   view-change; only a higher one replaces it. No lock outlives a view: a justified
  *   pre-prepare binds whoever has prepared another block before.

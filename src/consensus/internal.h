@@ -98,6 +98,8 @@ struct own_message {
 	struct statement what;
 	uint64_t number; /* of the record that makes it durable */
 	bool is_sent;
+	bool is_repeated;
+	uint64_t repeat_ms; /* when it is to be; 0: not, or not yet sent */
 };
 
 /* A block whose checkpoint is to be signed once it is durable. */
@@ -409,6 +411,9 @@ bool try_finish(struct consensus *c, struct step *s);
 
 /* Sends what is durable and was not sent, in the order in which it was signed. */
 void send_durable(struct consensus *c, struct step *s);
+/* Has this view's proposal and votes sent once more, when it is time. */
+void repeat_own(struct consensus *c, struct step *s);
+uint64_t repeat_due_ms(const struct consensus *c); /* 0: nothing waits */
 
 /* --- view.c --- */
 

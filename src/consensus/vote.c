@@ -160,6 +160,37 @@ static void send_late(struct consensus *c, struct step *s)
 	c->late.what.is_set = false;
 }
 
+/* Once more, for whoever was not connected yet when it went out, or judged it by another set:
+ * else it would wait for the next view. View-changes have a time of their own. */
+static void plan_repeat(struct consensus *c, struct own_message *own, struct step *s)
+{
+	if (own != own_of(c, MESSAGE_VIEW_CHANGE) && own->what.view == c->view && !own->is_repeated)
+		own->repeat_ms = s->now_ms + c->config.view_timeout_ms / 2;
+}
+
+void repeat_own(struct consensus *c, struct step *s)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		struct own_message *own = &c->own[i];
+
+		if (own->repeat_ms == 0 || s->now_ms < own->repeat_ms)
+			continue;
+		own->repeat_ms = 0;
+		own->is_repeated = true;
+		own->is_sent = own->what.view < c->view; /* else sent at the end of the step */
+	}
+}
+
+uint64_t repeat_due_ms(const struct consensus *c)
+{
+	uint64_t at_ms = 0;
+
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (c->own[i].repeat_ms && (at_ms == 0 || c->own[i].repeat_ms < at_ms))
+			at_ms = c->own[i].repeat_ms;
+	return at_ms;
+}
+
 static struct bytes encode_own(struct consensus *c, enum message_kind kind)
 {
 	const struct statement *what = &own_of(c, kind)->what;
@@ -209,6 +240,7 @@ void send_durable(struct consensus *c, struct step *s)
 		if (!next)
 			return;
 		next->is_sent = true;
+		plan_repeat(c, next, s);
 		encoded = encode_own(c, (enum message_kind)(next - c->own + 1));
 		if (encoded.size) {
 			struct consensus_effect *e = add_effect(c, s, CONSENSUS_EFFECT_SEND);

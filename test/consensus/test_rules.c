@@ -89,6 +89,126 @@ static void follow_with_two(struct rig *r, uint64_t view)
 	}
 }
 
+/* --- sent once more --- */
+
+static bool gives_same(const struct rig *r, enum message_kind kind, const struct signature *sig)
+{
+	struct message m;
+	bool is_same;
+
+	if (!rig_find_sent(r, kind, &m))
+		return false;
+	is_same = memcmp(message_signature(&m), sig, sizeof(*sig)) == 0;
+	message_clear(&m);
+	return is_same;
+}
+
+static struct signature sent_signature(const struct rig *r, enum message_kind kind)
+{
+	struct signature s;
+	struct message m;
+
+	cr_assert(rig_find_sent(r, kind, &m));
+	s = *message_signature(&m);
+	message_clear(&m);
+	return s;
+}
+
+/* For whoever was not there when they went out. */
+Test(rules, votes_are_sent_once_more_in_their_view)
+{
+	struct rig r;
+	struct signature prepare, commit;
+
+	rig_make(&r);
+	rig_propose(&r, &(struct proposal){ .from = 1, .mark = 1 });
+	rig_executed(&r, 1, true);
+	cr_assert(rig_persist(&r));
+	prepare = sent_signature(&r, MESSAGE_PREPARE);
+	rig_tick(&r, 100);
+	rig_vote(&r, MESSAGE_PREPARE, 1, 0, 1);
+	rig_vote(&r, MESSAGE_PREPARE, 2, 0, 1);
+	cr_assert(rig_persist(&r));
+	commit = sent_signature(&r, MESSAGE_COMMIT);
+	rig_tick(&r, T0_MS / 2 - 101);
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_SEND));
+	rig_tick(&r, 1);
+	cr_assert(gives_same(&r, MESSAGE_PREPARE, &prepare));
+	cr_assert_not(rig_sends(&r, MESSAGE_COMMIT), "not yet");
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_PERSIST), "nothing is signed anew");
+	rig_tick(&r, 100);
+	cr_assert(gives_same(&r, MESSAGE_COMMIT, &commit));
+	cr_assert_not(rig_sends(&r, MESSAGE_PREPARE), "once");
+	rig_tick(&r, T0_MS / 4);
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_SEND), "once");
+	rig_end(&r);
+}
+
+Test(rules, votes_are_not_sent_again_in_another_view_or_at_another_height)
+{
+	struct rig r;
+
+	rig_make(&r);
+	rig_propose(&r, &(struct proposal){ .from = 1, .mark = 1 });
+	rig_executed(&r, 1, true);
+	cr_assert(rig_persist(&r));
+	follow_with_two(&r, 2);
+	cr_assert_eq(rig_status(&r).view, 2);
+	cr_assert(rig_persist(&r));
+	rig_tick(&r, T0_MS / 2);
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_SEND));
+	rig_end(&r);
+
+	rig_make(&r);
+	rig_prepare_in_view_0(&r, 1);
+	rig_vote(&r, MESSAGE_COMMIT, 1, 0, 1);
+	rig_vote(&r, MESSAGE_COMMIT, 2, 0, 1);
+	cr_assert_eq(rig_status(&r).height, 2);
+	rig_tick(&r, T0_MS / 2);
+	cr_assert_not(rig_find(&r, CONSENSUS_EFFECT_SEND));
+	rig_end(&r);
+}
+
+Test(rules, proposal_is_sent_once_more_in_its_view)
+{
+	struct rig r;
+	struct consensus_event e = { .kind = CONSENSUS_EVENT_PROPOSED };
+	struct signature proposal;
+	struct message m;
+
+	rig_make(&r);
+	for (size_t key = 1; key <= 2; key++) {
+		m = rig_view_change(&r, key, 3, 0, 0, NULL);
+		rig_give(&r, &m);
+	}
+	cr_assert(rig_find(&r, CONSENSUS_EFFECT_PROPOSE));
+	e.proposed = (struct consensus_block){ .hash = rig_hash(1), .time_ms = START_MS, .sealed = rig_block(1) };
+	rig_step(&r, e);
+	cr_assert(rig_persist(&r));
+	proposal = sent_signature(&r, MESSAGE_PRE_PREPARE);
+	rig_tick(&r, T0_MS / 2);
+	cr_assert(gives_same(&r, MESSAGE_PRE_PREPARE, &proposal));
+	cr_assert(rig_sends(&r, MESSAGE_PREPARE));
+	rig_tick(&r, T0_MS / 4);
+	cr_assert_not(rig_sends(&r, MESSAGE_PRE_PREPARE));
+	rig_end(&r);
+}
+
+Test(rules, clock_that_is_set_back_delays_no_repetition)
+{
+	struct rig r;
+
+	rig_make(&r);
+	rig_propose(&r, &(struct proposal){ .from = 1, .mark = 1 });
+	rig_executed(&r, 1, true);
+	cr_assert(rig_persist(&r));
+	r.now_ms -= 3600000;
+	rig_tick(&r, 0);
+	rig_tick(&r, T0_MS / 2);
+	cr_assert(rig_sends(&r, MESSAGE_PREPARE));
+	rig_end(&r);
+}
+
 /* Found by weft-sim, seed 20647: of three that were left one stayed a view ahead of the
  * two others for ever, when the time-outs had reached their cap. */
 Test(rules, view_without_a_quorum_does_not_time_out)
