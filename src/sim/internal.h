@@ -174,7 +174,8 @@ struct packet {
 };
 
 struct conn {
-	bool is_used, is_open, is_dead;
+	bool is_used, is_open;
+	bool is_told;            /* its ends know how the dialling went */
 	uint64_t serial;
 	size_t dial;
 	size_t ends[2];          /* sites; 0 dialled */

@@ -350,6 +350,8 @@ void net_connected(struct sim *sim, uint32_t slot)
 		heap_push(&sim->heap, dialler->paused_until_us, ENTRY_CONNECTED, slot, 0, NULL);
 		return;
 	}
+	CHECK(!c->has_closed[0]); /* a dial that nobody answers for is never tried again */
+	c->is_told = true;
 	c->pending--;
 	if (!dialler || !other || !c->is_open || !is_reachable(sim, c->ends[0], c->ends[1]) ||
 	    other->paused_until_us > sim->now_us) {
@@ -364,11 +366,15 @@ void net_connected(struct sim *sim, uint32_t slot)
 	release(c);
 }
 
-/* Both ends hear of it, at once or when they next could. */
+/* Both ends hear of it, at once or when they next could. One that is being dialled fails. */
 static void break_conn(struct sim *sim, uint32_t slot)
 {
 	struct conn *c = &sim->net.conns[slot];
 
+	if (!c->is_told) {
+		c->is_open = false;
+		return;
+	}
 	for (unsigned end = 0; end < 2; end++)
 		if (!c->has_closed[end] && site_at(sim, c, end))
 			post_end(sim, slot, end);
