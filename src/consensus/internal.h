@@ -419,7 +419,7 @@ uint64_t repeat_due_ms(const struct consensus *c); /* 0: nothing waits */
 
 /* True if Q weight asks for this view or a higher one, this validator included. */
 bool is_quorum_in_view(struct consensus *c);
-void enter_view(struct consensus *c, uint64_t view, uint64_t now_ms);
+void enter_view(struct consensus *c, uint64_t view);
 void change_view(struct consensus *c, uint64_t view, struct step *s);
 bool try_follow(struct consensus *c, struct step *s);
 /* Fills `pp` with what justifies an own proposal. */

@@ -103,7 +103,7 @@ void accept_pre_prepare(struct consensus *c, const struct pre_prepare *p, struct
 	if (c->is_decided && !hash_equal(&c->decided_hash, &p->block_hash))
 		return;
 	if (p->view > c->view) {
-		enter_view(c, p->view, s->now_ms);
+		enter_view(c, p->view);
 		add_trace(c, s, CONSENSUS_TRACE_VIEW);
 	}
 	set_target(c, &p->block_hash, buf_bytes(&p->block));

@@ -2,7 +2,7 @@
  * proposal above view 0. */
 #include "consensus/internal.h"
 
-void enter_view(struct consensus *c, uint64_t view, uint64_t now_ms)
+void enter_view(struct consensus *c, uint64_t view)
 {
 	struct round *r = round_of(c, height_of(c));
 
@@ -12,7 +12,6 @@ void enter_view(struct consensus *c, uint64_t view, uint64_t now_ms)
 	c->is_resumed = false;
 	c->phase = CONSENSUS_VIEW_CHANGING;
 	c->deadline_ms = 0; /* from when a quorum is as far: start_timer() */
-	(void)now_ms;
 	/* The window of views has moved: what lay above it counts from now on. */
 	for (size_t i = 0; i < set_of(c)->count; i++)
 		if (r->view_changes[i].is_set && r->view_changes[i].view >= view)
@@ -71,7 +70,7 @@ void change_view(struct consensus *c, uint64_t view, struct step *s)
 		m.view_change.prepared_view = c->best.view;
 		m.view_change.prepared_hash = c->best.block_hash;
 	}
-	enter_view(c, view, s->now_ms);
+	enter_view(c, view);
 	c->view_change_total++;
 	add_trace(c, s, CONSENSUS_TRACE_VIEW);
 	if (!sign_own(c, &m, s))
