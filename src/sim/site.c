@@ -506,6 +506,8 @@ static bool append_group(struct site *s, struct err *err)
 			s->is_stalled = true;
 			return false;
 		}
+		if (code != OK)
+			break; /* the disk has died in it, and its node is about to: what follows is not begun */
 		s->run_count++;
 	}
 	if (s->is_stalled)
@@ -551,8 +553,11 @@ void site_write_begin(struct site *s)
 		site_turn_end(s);
 		return;
 	}
-	if (!disk_is_dead(s->disk))
+	if (!disk_is_dead(s->disk)) {
+		if (s->run_count < s->written_count)
+			fail_group(s, s->run_count, &err);
 		node_jobs_sync(s->written, s->written_count);
+	}
 	if (disk_is_dead(s->disk)) {
 		site_turn_end(s);
 		return;
