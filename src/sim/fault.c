@@ -4,68 +4,18 @@
 #include "base/check.h"
 
 static const struct {
+	uint64_t every_ms;
 	const char *name, *what;
 } kinds[] = {
-#define X(name, text, what) [SIM_FAULT_##name] = { text, what },
+#define X(name, every_ms, text, what) [SIM_FAULT_##name] = { every_ms, text, what },
 	SIM_FAULT_TABLE(X)
 #undef X
 };
 
-/* How often what happens at a moment does, on average. */
+/* How often what happens at a moment does, on average; 0: it is so from the start. */
 static uint64_t every_ms(enum sim_fault fault)
 {
-	switch (fault) {
-	case SIM_FAULT_DELAY:
-	case SIM_FAULT_LOSS:
-	case SIM_FAULT_REPLAY:
-	case SIM_FAULT_REORDER:
-	case SIM_FAULT_CLOCK:
-	case SIM_FAULT_WORKER:
-	case SIM_FAULT_SILENT:
-	case SIM_FAULT_BAD_NEW_VIEW:
-	case SIM_FAULT_HUGE_VIEW:
-	case SIM_FAULT_OLD:
-	case SIM_FAULT_TRICKLE:
-	case SIM_FAULT_EQUIVOCATE:
-	case SIM_FAULT_FORGE:
-	case SIM_FAULT_DISK:
-	case SIM_FAULT_LOST_WRITE:
-	case SIM_FAULT_GARBAGE:
-	case SIM_FAULT_LOST_NAME:
-	case SIM_FAULT_LOST_BATCH:
-	case SIM_FAULT_EARLY_WRITE:
-	case SIM_FAULT_MISDIRECTED_WRITE:
-	case SIM_FAULT_MISDIRECTED_READ:
-	case SIM_FAULT_CORRUPT_READ:
-	case SIM_FAULT_READ_ERROR:
-	case SIM_FAULT_ROT:
-	case SIM_FAULT_KV_ROT:
-	case SIM_FAULT_FULL:
-	case SIM_FAULT_WRITE_ERROR:
-	case SIM_FAULT_FAILED_SYNC:
-	case SIM_FAULT_SLOW_SYNC:
-	case SIM_FAULT_CRASH_SYNC:
-	case SIM_FAULT_COUNT:
-		return 0; /* from the start */
-	case SIM_FAULT_CLOG:
-		return 2000;
-	case SIM_FAULT_RESET:
-	case SIM_FAULT_PAUSE:
-	case SIM_FAULT_ONE_WAY:
-		return 8000;
-	case SIM_FAULT_ISOLATE:
-		return 8000;
-	case SIM_FAULT_SPLIT:
-	case SIM_FAULT_RESTART:
-	case SIM_FAULT_JUMP:
-		return 15000;
-	case SIM_FAULT_CRASH:
-	case SIM_FAULT_TWINS:
-	case SIM_FAULT_WEIGHTS:
-	case SIM_FAULT_MEMBERS:
-		return 10000;
-	}
-	UNREACHABLE();
+	return kinds[fault].every_ms;
 }
 
 const char *sim_fault_name(enum sim_fault fault)

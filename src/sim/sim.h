@@ -29,55 +29,56 @@
 
 #include "base/log.h"
 
-/* name, text, what it does */
-#define SIM_FAULT_TABLE(X)                                                                    \
-	X(DELAY, "delay", "links with a mean delay of 30-100 ms")                              \
-	X(LOSS, "loss", "0-30 % of all frames are lost")                                       \
-	X(REPLAY, "replay", "0-50 % of all frames come twice, the second time late")           \
-	X(REORDER, "reorder", "frames overtake each other")                                    \
-	X(CLOG, "clog", "a link stands still for up to 5 s")                                   \
-	X(RESET, "reset", "connections break, with what was under way")                        \
-	X(SPLIT, "split", "the nodes are split into two sides")                                \
-	X(ISOLATE, "isolate", "one node is cut off")                                           \
-	X(ONE_WAY, "one-way", "a link is cut in one direction")                                \
-	X(CRASH, "crash", "a node loses its power, and starts again")                          \
-	X(PAUSE, "pause", "a node stands still for up to 10 s")                                \
-	X(RESTART, "restart", "a node ends in good order, and starts again")                   \
-	X(CLOCK, "clock", "clocks that are up to 30 s wrong")                                  \
-	X(JUMP, "jump", "a clock jumps by up to 30 s, either way")                             \
-	X(WORKER, "worker", "workers that take up to 5 s")                                  \
-	X(WEIGHTS, "weights", "epochs: validators vote other weights, also while views change") \
-	X(MEMBERS, "members", "epochs: observers are voted in, validators out")               \
+/* name, how often what happens at a moment does (ms, on average; 0: it is so from the start), text,
+ * what it does */
+#define SIM_FAULT_TABLE(X)                                                                     \
+	X(DELAY, 0, "delay", "links with a mean delay of 30-100 ms")                           \
+	X(LOSS, 0, "loss", "0-30 % of all frames are lost")                                    \
+	X(REPLAY, 0, "replay", "0-50 % of all frames come twice, the second time late")        \
+	X(REORDER, 0, "reorder", "frames overtake each other")                                 \
+	X(CLOG, 2000, "clog", "a link stands still for up to 5 s")                             \
+	X(RESET, 8000, "reset", "connections break, with what was under way")                  \
+	X(SPLIT, 15000, "split", "the nodes are split into two sides")                         \
+	X(ISOLATE, 8000, "isolate", "one node is cut off")                                     \
+	X(ONE_WAY, 8000, "one-way", "a link is cut in one direction")                          \
+	X(CRASH, 10000, "crash", "a node loses its power, and starts again")                   \
+	X(PAUSE, 8000, "pause", "a node stands still for up to 10 s")                          \
+	X(RESTART, 15000, "restart", "a node ends in good order, and starts again")            \
+	X(CLOCK, 0, "clock", "clocks that are up to 30 s wrong")                               \
+	X(JUMP, 15000, "jump", "a clock jumps by up to 30 s, either way")                      \
+	X(WORKER, 0, "worker", "workers that take up to 5 s")                                  \
+	X(WEIGHTS, 10000, "weights", "epochs: validators vote other weights, also while views change") \
+	X(MEMBERS, 10000, "members", "epochs: observers are voted in, validators out")         \
 	/* Liars, up to f of the weight. */                                                    \
-	X(TWINS, "twins", "liars: two nodes with one key, each with some of the others")       \
-	X(SILENT, "silent-leader", "liars: proposals that some never get")                     \
-	X(BAD_NEW_VIEW, "bad-new-view", "liars: proposals whose justification is wrong, claims left out") \
-	X(HUGE_VIEW, "huge-view", "liars: view-changes to views far away")                     \
-	X(OLD, "old-messages", "liars: what they sent long ago, again")                        \
-	X(TRICKLE, "trickle", "liars: votes that come late, one here, one there")              \
-	X(EQUIVOCATE, "equivocate", "liars: two blocks, two votes, to two parts of the others") \
-	X(FORGE, "forge", "liars: in others' names, for other heights, bytes that are none")   \
+	X(TWINS, 10000, "twins", "liars: two nodes with one key, each with some of the others") \
+	X(SILENT, 0, "silent-leader", "liars: proposals that some never get")                  \
+	X(BAD_NEW_VIEW, 0, "bad-new-view", "liars: proposals whose justification is wrong, claims left out") \
+	X(HUGE_VIEW, 0, "huge-view", "liars: view-changes to views far away")                  \
+	X(OLD, 0, "old-messages", "liars: what they sent long ago, again")                     \
+	X(TRICKLE, 0, "trickle", "liars: votes that come late, one here, one there")           \
+	X(EQUIVOCATE, 0, "equivocate", "liars: two blocks, two votes, to two parts of the others") \
+	X(FORGE, 0, "forge", "liars: in others' names, for other heights, bytes that are none") \
 	/* The disk's, in the order of disk.h. */                                              \
-	X(DISK, "torn-write", "disk: a crash leaves some of what was not synced")              \
-	X(LOST_WRITE, "lost-write", "disk: a crash leaves nothing of it")                      \
-	X(GARBAGE, "garbage", "disk: a crash leaves garbage where a file grew")                \
-	X(LOST_NAME, "lost-name", "disk: a crash undoes changes of a directory")               \
-	X(LOST_BATCH, "lost-batch", "disk: the key-value store wakes at an earlier moment")    \
-	X(EARLY_WRITE, "early-write", "disk: some of what is written is durable before the rest") \
-	X(MISDIRECTED_WRITE, "misdirected-write", "disk: a sector lies elsewhere")             \
-	X(MISDIRECTED_READ, "misdirected-read", "disk: a read gives other bytes")              \
-	X(CORRUPT_READ, "corrupt-read", "disk: a read gives a flipped bit")                    \
-	X(READ_ERROR, "read-error", "disk: a read fails")                                      \
-	X(ROT, "rot", "disk: bits at rest flip")                                               \
-	X(KV_ROT, "kv-rot", "disk: keys of the key-value store are lost")                      \
-	X(FULL, "full", "disk: full for a while")                                              \
-	X(WRITE_ERROR, "write-error", "disk: a write fails")                                   \
-	X(FAILED_SYNC, "failed-sync", "disk: a sync fails, and what was written is gone")      \
-	X(SLOW_SYNC, "slow-sync", "disk: a sync takes up to a second")                         \
-	X(CRASH_SYNC, "crash-sync", "the machine dies in a write, a sync or a rename")
+	X(DISK, 0, "torn-write", "disk: a crash leaves some of what was not synced")           \
+	X(LOST_WRITE, 0, "lost-write", "disk: a crash leaves nothing of it")                   \
+	X(GARBAGE, 0, "garbage", "disk: a crash leaves garbage where a file grew")             \
+	X(LOST_NAME, 0, "lost-name", "disk: a crash undoes changes of a directory")            \
+	X(LOST_BATCH, 0, "lost-batch", "disk: the key-value store wakes at an earlier moment") \
+	X(EARLY_WRITE, 0, "early-write", "disk: some of what is written is durable before the rest") \
+	X(MISDIRECTED_WRITE, 0, "misdirected-write", "disk: a sector lies elsewhere")          \
+	X(MISDIRECTED_READ, 0, "misdirected-read", "disk: a read gives other bytes")           \
+	X(CORRUPT_READ, 0, "corrupt-read", "disk: a read gives a flipped bit")                 \
+	X(READ_ERROR, 0, "read-error", "disk: a read fails")                                   \
+	X(ROT, 0, "rot", "disk: bits at rest flip")                                            \
+	X(KV_ROT, 0, "kv-rot", "disk: keys of the key-value store are lost")                   \
+	X(FULL, 0, "full", "disk: full for a while")                                           \
+	X(WRITE_ERROR, 0, "write-error", "disk: a write fails")                                \
+	X(FAILED_SYNC, 0, "failed-sync", "disk: a sync fails, and what was written is gone")   \
+	X(SLOW_SYNC, 0, "slow-sync", "disk: a sync takes up to a second")                      \
+	X(CRASH_SYNC, 0, "crash-sync", "the machine dies in a write, a sync or a rename")
 
 enum sim_fault {
-#define X(name, text, what) SIM_FAULT_##name,
+#define X(name, every_ms, text, what) SIM_FAULT_##name,
 	SIM_FAULT_TABLE(X)
 #undef X
 	SIM_FAULT_COUNT
