@@ -40,6 +40,7 @@
 #define LIMIT_SLOT_CACHE_COUNT 262144ull
 #define LIMIT_CODE_CACHE_COUNT 4096ull
 #define LIMIT_CODE_CACHE_SIZE (64 * MIB)
+#define LIMIT_VM_CODE_SIZE (64 * MIB)    /* decoded code of one executor */
 #define LIMIT_PAST_VIEW_SIZE (256 * MIB) /* memory of one view of a past state */
 #define LIMIT_TRIE_NODE_SIZE (512 * MIB) /* memory of loaded trie nodes before clean ones go */
 

@@ -26,6 +26,9 @@ enum revision {
 #define GAS_TX_DATA_NONZERO 16ull        /* EIP-2028 */
 #define GAS_TX_ACCESS_ADDRESS 2400ull    /* EIP-2930 */
 #define GAS_TX_ACCESS_SLOT 1900ull       /* EIP-2930 */
+#define GAS_TX_AUTHORIZATION 25000ull    /* EIP-7702: each, part of it given back for known accounts */
+#define GAS_TX_AUTHORIZATION_BASE 12500ull /* EIP-7702: what is kept then */
+#define GAS_BLOB 131072ull               /* EIP-4844: blob gas of one */
 #define GAS_TX_INITCODE_WORD 2ull        /* EIP-3860 */
 #define GAS_TX_FLOOR_TOKEN 10ull         /* EIP-7623: floor for a token of call data */
 #define GAS_TX_TOKENS_NONZERO 4ull       /* EIP-7623: tokens of a non-zero byte */

@@ -158,7 +158,7 @@ int receipt_decode_stored(struct receipt *out, struct bytes rlp, struct err *err
 	size_t count;
 
 	decode_top(&d, &r, rlp);
-	decode_bounded(&d, &r, "type", TX_DYNAMIC_FEE, &type);
+	decode_bounded(&d, &r, "type", TX_SET_CODE, &type);
 	receipt.type = (enum tx_type)type;
 	decode_bool(&d, &r, "success", &receipt.success);
 	decode_u64(&d, &r, "gas used", &receipt.gas_used);

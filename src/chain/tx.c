@@ -54,6 +54,53 @@ static void decode_access_list(struct decoder *d, struct rlp_reader *r, struct t
 	}
 }
 
+/* [[chain id, address, nonce, y parity, r, s], …] (EIP-7702): its numbers have bounds. */
+static void decode_authorization(struct decoder *d, struct rlp_reader *list,
+				 struct authorization *a)
+{
+	struct rlp_reader entry;
+
+	decode_list(d, list, "authorization", &entry);
+	decode_u256(d, &entry, "authorization chainId", &a->chain_id);
+	decode_addr(d, &entry, "authorization address", &a->address);
+	decode_u64(d, &entry, "authorization nonce", &a->nonce);
+	decode_u256(d, &entry, "authorization yParity", &a->y_parity);
+	decode_u256(d, &entry, "authorization r", &a->r);
+	decode_u256(d, &entry, "authorization s", &a->s);
+	decode_end(d, &entry);
+	if (d->status == OK && (!u256_fits_u64(&a->y_parity) || a->y_parity.limbs[0] > 255))
+		decode_fail(d, "authorization yParity has more than 8 bits");
+}
+
+static void decode_authorizations(struct decoder *d, struct rlp_reader *r, struct tx *t)
+{
+	struct authorization a;
+	struct rlp_reader list;
+
+	decode_list(d, r, "authorization list", &list);
+	t->authorizations = bytes_of(list.at, (size_t)(list.end - list.at));
+	while (d->status == OK && rlp_reader_more(&list)) {
+		decode_authorization(d, &list, &a);
+		t->authorization_count++;
+	}
+	if (d->status == OK && t->authorization_count == 0)
+		decode_fail(d, "set code tx must have at least one authorization tuple");
+}
+
+static void decode_blobs(struct decoder *d, struct rlp_reader *r, struct tx *t)
+{
+	struct rlp_reader list;
+	struct hash hash;
+
+	decode_u256(d, r, "maxFeePerBlobGas", &t->max_blob_fee.n);
+	decode_list(d, r, "blob hashes", &list);
+	t->blob_hashes = bytes_of(list.at, (size_t)(list.end - list.at));
+	while (d->status == OK && rlp_reader_more(&list)) {
+		decode_hash(d, &list, "blob hash", &hash);
+		t->blob_count++;
+	}
+}
+
 /* The signature's halves, which follow v or the parity. */
 static void decode_rs(struct decoder *d, struct rlp_reader *r, struct tx *t)
 {
@@ -82,6 +129,11 @@ static void decode_legacy(struct decoder *d, struct tx *t, uint64_t *v)
 	t->max_priority_fee = t->max_fee;
 }
 
+static bool has_two_fees(enum tx_type type)
+{
+	return type == TX_DYNAMIC_FEE || type == TX_BLOB || type == TX_SET_CODE;
+}
+
 static void decode_typed(struct decoder *d, struct tx *t, uint64_t *parity)
 {
 	struct rlp_reader list;
@@ -89,15 +141,21 @@ static void decode_typed(struct decoder *d, struct tx *t, uint64_t *parity)
 	decode_top(d, &list, bytes_of(t->raw.data + 1, t->raw.size - 1));
 	decode_u64(d, &list, "chainId", &t->chain_id);
 	decode_u64(d, &list, "nonce", &t->nonce);
-	if (t->type == TX_DYNAMIC_FEE)
+	if (has_two_fees(t->type))
 		decode_u256(d, &list, "maxPriorityFeePerGas", &t->max_priority_fee.n);
-	decode_u256(d, &list, t->type == TX_DYNAMIC_FEE ? "maxFeePerGas" : "gasPrice",
+	decode_u256(d, &list, has_two_fees(t->type) ? "maxFeePerGas" : "gasPrice",
 		    &t->max_fee.n);
 	decode_u64(d, &list, "gasLimit", &t->gas_limit);
 	decode_to(d, &list, t);
 	decode_u256(d, &list, "value", &t->value.n);
 	decode_bytes(d, &list, "data", SIZE_MAX, &t->data);
 	decode_access_list(d, &list, t);
+	if (t->type == TX_BLOB)
+		decode_blobs(d, &list, t);
+	if (t->type == TX_SET_CODE)
+		decode_authorizations(d, &list, t);
+	if (d->status == OK && t->type >= TX_BLOB && t->is_create)
+		decode_fail(d, "a transaction of type %d can't create a contract", t->type);
 	decode_u64(d, &list, "yParity", parity);
 	decode_rs(d, &list, t);
 	decode_end(d, &list);
@@ -150,6 +208,12 @@ static int check_rs(const struct tx *t, struct err *err)
 	return OK;
 }
 
+/* A part of the bytes at `from`, in their copy at `to`. */
+static struct bytes moved(struct bytes part, struct bytes from, const uint8_t *to)
+{
+	return part.size ? bytes_of(to + (part.data - from.data), part.size) : bytes_of(NULL, 0);
+}
+
 /* A copy of `t`, whose bytes are borrowed, in one block with its bytes behind it. */
 static struct tx *tx_keep(const struct tx *t)
 {
@@ -159,19 +223,32 @@ static struct tx *tx_keep(const struct tx *t)
 	*kept = *t;
 	memcpy(raw, t->raw.data, t->raw.size);
 	kept->raw.data = raw;
-	if (t->data.size)
-		kept->data.data = raw + (t->data.data - t->raw.data);
-	else
-		kept->data.data = NULL;
-	if (t->access_list.size)
-		kept->access_list.data = raw + (t->access_list.data - t->raw.data);
-	else
-		kept->access_list.data = NULL;
+	kept->data = moved(t->data, t->raw, raw);
+	kept->access_list = moved(t->access_list, t->raw, raw);
+	kept->authorizations = moved(t->authorizations, t->raw, raw);
+	kept->blob_hashes = moved(t->blob_hashes, t->raw, raw);
 	atomic_init(&kept->refs, 1);
 	return kept;
 }
 
+static int refuse_type(uint8_t type, struct err *err)
+{
+	if (type == TX_BLOB)
+		return ERR_SET(err, CHAIN_E_TX_TYPE,
+			       "transaction type not supported: blob transactions (type 3) are "
+			       "not part of this chain");
+	return ERR_SET(err, CHAIN_E_TX_TYPE,
+		       "transaction type not supported: 0x%02x; send type 0, 1, 2 or 4", type);
+}
+
 int tx_decode(struct tx **out, struct bytes raw, size_t size_max, struct err *err)
+{
+	if (raw.size && raw.data[0] == TX_BLOB)
+		return refuse_type(TX_BLOB, err);
+	return tx_decode_any(out, raw, size_max, err);
+}
+
+int tx_decode_any(struct tx **out, struct bytes raw, size_t size_max, struct err *err)
 {
 	struct decoder d = { .what = "transaction", .code = CHAIN_E_TX_FORMAT, .err = err };
 	struct tx t = { .raw = raw };
@@ -187,13 +264,11 @@ int tx_decode(struct tx **out, struct bytes raw, size_t size_max, struct err *er
 	if (raw.data[0] >= 0xc0) {
 		t.type = TX_LEGACY;
 		decode_legacy(&d, &t, &v);
-	} else if (raw.data[0] == TX_ACCESS_LIST || raw.data[0] == TX_DYNAMIC_FEE) {
+	} else if (raw.data[0] >= TX_ACCESS_LIST && raw.data[0] <= TX_SET_CODE) {
 		t.type = (enum tx_type)raw.data[0];
 		decode_typed(&d, &t, &v);
 	} else {
-		return ERR_SET(err, CHAIN_E_TX_TYPE,
-			       "transaction type not supported: 0x%02x; send type 0, 1 or 2",
-			       raw.data[0]);
+		return refuse_type(raw.data[0], err);
 	}
 	if (d.status != OK)
 		return d.status;
@@ -209,15 +284,21 @@ int tx_decode(struct tx **out, struct bytes raw, size_t size_max, struct err *er
 
 /* --- encoding and signing --- */
 
+static void put_list(struct buf *out, struct bytes items)
+{
+	size_t list = rlp_list_open(out);
+
+	buf_append_bytes(out, items);
+	rlp_list_close(out, list);
+}
+
 /* The fields up to the signature, without the list's header. */
 static void put_fields(struct buf *out, const struct tx *t)
 {
-	size_t list;
-
 	if (t->type != TX_LEGACY)
 		rlp_put_u64(out, t->chain_id);
 	rlp_put_u64(out, t->nonce);
-	if (t->type == TX_DYNAMIC_FEE)
+	if (has_two_fees(t->type))
 		rlp_put_u256(out, &t->max_priority_fee.n);
 	rlp_put_u256(out, &t->max_fee.n);
 	rlp_put_u64(out, t->gas_limit);
@@ -226,9 +307,13 @@ static void put_fields(struct buf *out, const struct tx *t)
 	rlp_put_bytes(out, t->data);
 	if (t->type == TX_LEGACY)
 		return;
-	list = rlp_list_open(out);
-	buf_append_bytes(out, t->access_list);
-	rlp_list_close(out, list);
+	put_list(out, t->access_list);
+	if (t->type == TX_BLOB) {
+		rlp_put_u256(out, &t->max_blob_fee.n);
+		put_list(out, t->blob_hashes);
+	}
+	if (t->type == TX_SET_CODE)
+		put_list(out, t->authorizations);
 }
 
 void tx_signing_hash(const struct tx *t, struct hash *out)
@@ -236,7 +321,7 @@ void tx_signing_hash(const struct tx *t, struct hash *out)
 	struct buf b = { 0 };
 	size_t list;
 
-	buf_reserve(&b, t->data.size + t->access_list.size + 256);
+	buf_reserve(&b, t->data.size + t->access_list.size + t->authorizations.size + t->blob_hashes.size + 512);
 	if (t->type != TX_LEGACY)
 		buf_append_byte(&b, (uint8_t)t->type);
 	list = rlp_list_open(&b);
@@ -357,6 +442,7 @@ uint64_t tx_base_gas(const struct tx *t)
 	sum += zeros * GAS_TX_DATA_ZERO + nonzeros * GAS_TX_DATA_NONZERO;
 	sum += t->access_addr_count * GAS_TX_ACCESS_ADDRESS;
 	sum += t->access_slot_count * GAS_TX_ACCESS_SLOT;
+	sum += t->authorization_count * GAS_TX_AUTHORIZATION;
 	if (t->is_create)
 		sum += GAS_TX_CREATE + (t->data.size + 31) / 32 * GAS_TX_INITCODE_WORD;
 	return sum;
@@ -412,6 +498,9 @@ int tx_check(const struct tx *t, const struct chain_params *params, struct err *
 			       "invalid chain id for signer: have %llu want %llu",
 			       (unsigned long long)t->chain_id,
 			       (unsigned long long)params->chain_id);
+	if (t->type == TX_SET_CODE && params->revision < REVISION_PRAGUE)
+		return ERR_SET(err, CHAIN_E_TX_VALUE,
+			       "transaction type not supported: type 4 (EIP-7702) needs Prague's rules");
 	if (t->nonce == UINT64_MAX)
 		return ERR_SET(err, CHAIN_E_TX_VALUE, "nonce has max value: 2^64-1 (EIP-2681)");
 	if (t->is_create && t->data.size > INITCODE_SIZE_MAX)
@@ -468,6 +557,82 @@ bool tx_access_next(struct bytes *rest, struct addr *address, struct bytes *slot
 	*slot_count = slots->size / 33;
 	*rest = bytes_of(list.at, (size_t)(list.end - list.at));
 	return true;
+}
+
+bool tx_authorization_next(struct bytes *rest, struct authorization *out)
+{
+	struct decoder d = { .what = "transaction", .code = CHAIN_E_TX_FORMAT };
+	struct rlp_reader list;
+
+	if (rest->size == 0)
+		return false;
+	rlp_reader_init(&list, *rest);
+	decode_authorization(&d, &list, out);
+	CHECK(d.status == OK);
+	*rest = bytes_of(list.at, (size_t)(list.end - list.at));
+	return true;
+}
+
+/* keccak256(0x05 ‖ rlp([chain id, address, nonce])) */
+static void authorization_digest(struct hash *out, const struct u256 *chain_id,
+				 const struct addr *address, uint64_t nonce)
+{
+	struct buf b = { 0 };
+	size_t list;
+
+	buf_append_byte(&b, 0x05);
+	list = rlp_list_open(&b);
+	rlp_put_u256(&b, chain_id);
+	rlp_put_addr(&b, address);
+	rlp_put_u64(&b, nonce);
+	rlp_list_close(&b, list);
+	keccak256(out, buf_bytes(&b));
+	buf_clear(&b);
+}
+
+int tx_authorization_signer(struct addr *out, const struct ecc *e, const struct authorization *a,
+			    struct err *err)
+{
+	struct signature sig;
+	struct hash digest;
+
+	u256_to_be32(sig.r, &a->r);
+	u256_to_be32(sig.s, &a->s);
+	if (!u256_fits_u64(&a->y_parity) || a->y_parity.limbs[0] > 1 || !ecc_s_is_low(sig.s))
+		return ERR_SET(err, CHAIN_E_TX_SIGNATURE, "authorization: a value is out of range");
+	sig.recovery_id = (uint8_t)a->y_parity.limbs[0];
+	authorization_digest(&digest, &a->chain_id, &a->address, a->nonce);
+	if (ecc_recover_address(e, out, &digest, &sig, err) != OK)
+		return ERR_SET(err, CHAIN_E_TX_SIGNATURE, "authorization: recovers no public key");
+	return OK;
+}
+
+int tx_put_authorization(struct buf *out, const struct ecc *e, uint64_t chain_id,
+			 const struct addr *address, uint64_t nonce, const struct secret_key *key,
+			 struct err *err)
+{
+	const struct u256 chain = u256_of(chain_id);
+	struct signature sig;
+	struct hash digest;
+	struct u256 half;
+	size_t list;
+	int rc;
+
+	authorization_digest(&digest, &chain, address, nonce);
+	rc = ecc_sign(e, &sig, &digest, key, err);
+	if (rc)
+		return rc;
+	list = rlp_list_open(out);
+	rlp_put_u64(out, chain_id);
+	rlp_put_addr(out, address);
+	rlp_put_u64(out, nonce);
+	rlp_put_u64(out, sig.recovery_id);
+	half = u256_from_be(bytes_of(sig.r, sizeof(sig.r)));
+	rlp_put_u256(out, &half);
+	half = u256_from_be(bytes_of(sig.s, sizeof(sig.s)));
+	rlp_put_u256(out, &half);
+	rlp_list_close(out, list);
+	return OK;
 }
 
 void tx_create_address(struct addr *out, const struct addr *sender, uint64_t nonce)

@@ -1,6 +1,8 @@
 /*
  * tx - Ethereum transactions as values: legacy (type 0, with or without
- * EIP-155), EIP-2930 (type 1), EIP-1559 (type 2).
+ * EIP-155), EIP-2930 (type 1), EIP-1559 (type 2), EIP-7702 (type 4). EIP-4844's
+ * (type 3, blobs) is not part of this chain: tx_decode() refuses it; only test
+ * runners take it, with tx_decode_any().
  *
  * A transaction is decoded once and then only read. It keeps the bytes that it
  * came in, `data` and `access_list` point into them, and its hash is the hash
@@ -36,6 +38,8 @@ enum tx_type {
 	TX_LEGACY = 0,
 	TX_ACCESS_LIST = 1, /* EIP-2930 */
 	TX_DYNAMIC_FEE = 2, /* EIP-1559 */
+	TX_BLOB = 3,        /* EIP-4844; tx_decode_any() alone gives one */
+	TX_SET_CODE = 4,    /* EIP-7702 */
 };
 
 struct tx {
@@ -56,6 +60,11 @@ struct tx {
 	struct bytes access_list;    /* the RLP items of the list, well formed; see tx_access_next() */
 	size_t access_addr_count;
 	size_t access_slot_count;
+	struct bytes authorizations; /* likewise; see tx_authorization_next() */
+	size_t authorization_count;
+	struct bytes blob_hashes;    /* blob_count × 33 bytes of RLP */
+	size_t blob_count;
+	struct wei max_blob_fee;     /* per blob gas */
 	struct signature sig;
 	struct hash hash;
 	struct bytes raw;            /* the envelope as it came (EIP-2718) */
@@ -67,6 +76,9 @@ struct tx {
  * On success `*out` has one reference. One allocation, of about the raw size. */
 int tx_decode(struct tx **out, struct bytes raw, size_t size_max, struct err *err);
 
+/* The same, and type 3 too: to execute public test files. */
+int tx_decode_any(struct tx **out, struct bytes raw, size_t size_max, struct err *err);
+
 /* Finds the sender (about 45 µs). Call before the transaction is shared. */
 int tx_recover(const struct ecc *e, struct tx *t, struct err *err);
 
@@ -75,7 +87,7 @@ void tx_unref(struct tx *t); /* NULL is allowed */
 
 /* What every chain asks of a transaction beyond its bytes: gas limit × price
  * fits 256 bits, priority fee ≤ fee, nonce < 2^64-1 (EIP-2681), init code
- * ≤ INITCODE_SIZE_MAX, gas limit ≥ tx_intrinsic_gas() and, from Osaka on,
+ * ≤ INITCODE_SIZE_MAX, type 4 from Prague on only, gas limit ≥ tx_intrinsic_gas() and, from Osaka on,
  * ≤ TX_GAS_LIMIT_MAX; and of its chain id, if it has one, that it is `chain_id`.
  * The messages are the ones that clients match ("intrinsic gas too low: …"). */
 int tx_check(const struct tx *t, const struct chain_params *params, struct err *err);
@@ -104,7 +116,28 @@ void tx_signing_hash(const struct tx *t, struct hash *out);
  * `slots` are slot_count × 33 bytes of RLP; slot i is at slots.data + 33·i + 1. */
 bool tx_access_next(struct bytes *rest, struct addr *address, struct bytes *slots, size_t *slot_count);
 
-/* Signs a new transaction from the fields of `unsigned_tx` (type to access_list;
+/* An authorization of EIP-7702: its signer's account gets code that names `address`. */
+struct authorization {
+	struct u256 chain_id; /* 0: any chain */
+	struct addr address;
+	uint64_t nonce;
+	struct u256 y_parity;
+	struct u256 r, s;
+};
+
+/* Walks the authorizations, as tx_access_next() does. */
+bool tx_authorization_next(struct bytes *rest, struct authorization *out);
+
+/* Who signed it; CHAIN_E_TX_SIGNATURE if nobody did (then it has no effect). */
+int tx_authorization_signer(struct addr *out, const struct ecc *e, const struct authorization *a,
+			    struct err *err);
+
+/* Appends a signed authorization's RLP. */
+int tx_put_authorization(struct buf *out, const struct ecc *e, uint64_t chain_id,
+			 const struct addr *address, uint64_t nonce, const struct secret_key *key,
+			 struct err *err);
+
+/* Signs a new transaction from the fields of `unsigned_tx` (type to authorizations;
  * raw, hash, sig and sender are ignored). */
 int tx_sign(struct tx **out, const struct ecc *e, const struct tx *unsigned_tx,
 	    const struct secret_key *key, struct err *err);

@@ -12,7 +12,6 @@ int exec_admit(const struct chain_params *params, struct state_view view, const 
 {
 	bool is_delegated = false;
 	struct buf code = { 0 };
-	struct account to;
 	int rc = tx_check(t, params, err);
 
 	if (rc)
@@ -31,14 +30,7 @@ int exec_admit(const struct chain_params *params, struct state_view view, const 
 		if (rc)
 			return exec_medium(err);
 	}
-	rc = transaction_check_sender(t, sender, is_delegated, err);
-	if (rc)
-		return rc;
-	if (t->is_create)
-		return transaction_no_creation(err);
-	if (state_account(&view, &to, &t->to, err))
-		return exec_medium(err);
-	return host_check_callable(&t->to, &to, params->revision, err);
+	return transaction_check_sender(t, sender, is_delegated, err);
 }
 
 /* --- calls --- */
@@ -132,25 +124,56 @@ static int check_gas(const struct exec_call *call, uint64_t gas, uint64_t due, s
 		       "gas required exceeds allowance (%" PRIu64 "): want %" PRIu64, gas, due);
 }
 
+/* The message; of a creation with its address, the maker's nonce raised. */
+static int message_of(struct exec *x, const struct exec_call *call, uint64_t gas,
+		      struct vm_message *out, struct err *err)
+{
+	struct account from;
+
+	*out = (struct vm_message){
+		.kind = call->is_create ? VM_CREATE : VM_CALL, .gas = gas, .recipient = call->to,
+		.sender = call->from, .code_address = call->to, .value = call->value,
+		.input = call->data,
+	};
+	if (!call->is_create)
+		return transaction_follow(&x->host, out, err);
+	if (overlay_account(x->overlay, &from, &call->from, err))
+		return exec_medium(err);
+	tx_create_address(&out->recipient, &call->from, from.nonce);
+	if (overlay_set_nonce(x->overlay, &call->from, from.nonce + 1, err))
+		return exec_medium(err);
+	return OK;
+}
+
 /* Runs a call whose gas covers `base`. */
 static int run(struct exec *x, const struct vm_block_context *block, const struct exec_call *call,
 	       uint64_t gas, uint64_t base, struct vm_result *result, struct err *err)
 {
-	struct vm_message message = {
-		.kind = VM_CALL, .gas = gas - base, .recipient = call->to, .sender = call->from,
-		.code_address = call->to, .value = call->value, .input = call->data,
-	};
 	struct wei price = call->has_fee ? call->max_fee : wei_of(0);
+	struct vm_message message;
+	int rc;
 
-	if (call->is_create)
-		return transaction_no_creation(err);
-	host_begin(&x->host, block, &call->from, &call->to, price, call->access_list);
+	host_begin(&x->host, block, &call->from, call->is_create ? NULL : &call->to, price,
+		   call->access_list);
+	rc = message_of(x, call, gas - base, &message, err);
+	if (rc)
+		return rc;
 	if (host_call(&x->host, &message, result))
 		return OK;
 	buf_clear(&result->output);
 	if (err)
 		*err = x->host.failure_err;
 	return x->host.failure;
+}
+
+/* What the call takes of `gas`, the refund given back. */
+static uint64_t used_gas(const struct vm_result *result, uint64_t gas, uint64_t floor)
+{
+	uint64_t used = gas - result->gas_left;
+
+	CHECK(result->gas_refund >= 0);
+	used -= MIN((uint64_t)result->gas_refund, used / 5); /* EIP-3529 */
+	return MAX(used, floor);
 }
 
 int exec_call(struct exec *x, const struct exec_parent *parent, struct state_view view,
@@ -176,12 +199,14 @@ int exec_call(struct exec *x, const struct exec_parent *parent, struct state_vie
 		.success = result.status == VM_SUCCESS,
 		.reverted = result.status == VM_REVERT,
 		.output = result.output,
-		.gas_used = MAX(gas - result.gas_left, floor),
+		.gas_used = used_gas(&result, gas, floor),
 	};
 	return OK;
 }
 
 /* --- estimates --- */
+
+#define CALL_STIPEND 2300
 
 /* The reason of a revert, if its data is Error(string) of printable text. */
 static int refuse_reverted(struct err *err, struct bytes output)
@@ -199,18 +224,68 @@ static int refuse_reverted(struct err *err, struct bytes output)
 		       reason);
 }
 
-/* One run with all the gas there is tells: neither a transfer nor a native
- * contract's price depends on how much gas it was given. */
+/* Whether the call succeeds with `gas`. */
+static int try_gas(struct exec *x, const struct exec_parent *parent, struct state_view view,
+		   const struct exec_call *call, uint64_t gas, bool *success, struct err *err)
+{
+	struct exec_call tried = *call;
+	struct exec_call_result result;
+	int rc;
+
+	tried.has_gas = true;
+	tried.gas = gas;
+	rc = exec_call(x, parent, view, &tried, &result, err);
+	/* below what is due before the first step; above what the sender can pay */
+	if (rc == EXEC_E_GAS_LIMIT || rc == EXEC_E_FUNDS) {
+		*success = false;
+		return OK;
+	}
+	if (rc)
+		return rc;
+	*success = result.success;
+	exec_call_result_clear(&result);
+	return OK;
+}
+
+/* The least limit is at least what was used, and with what calls hold back (EIP-150)
+ * seldom above 64/63 of it: so that is tried first, then halves. */
+static int search_gas(struct exec *x, const struct exec_parent *parent, struct state_view view,
+		      const struct exec_call *call, uint64_t used, uint64_t high, uint64_t *out,
+		      struct err *err)
+{
+	uint64_t low = used - 1, guess = used;
+	bool success;
+
+	while (low + 1 < high) {
+		int rc = try_gas(x, parent, view, call, guess, &success, err);
+
+		if (rc)
+			return rc;
+		if (success)
+			high = guess;
+		else
+			low = guess;
+		guess = guess == used ? (used + CALL_STIPEND) / 63 * 64 + 63 : low + (high - low) / 2;
+		if (guess <= low || guess >= high)
+			guess = low + (high - low) / 2;
+	}
+	*out = high;
+	return OK;
+}
+
 int exec_estimate_gas(struct exec *x, const struct exec_parent *parent, struct state_view view,
 		      const struct exec_call *call, uint64_t *out_gas, struct err *err)
 {
 	struct exec_call_result result;
+	uint64_t cap;
 	int rc = exec_call(x, parent, view, call, &result, err);
 
 	if (rc)
 		return rc;
+	cap = gas_cap(x->params, call);
 	if (result.success)
-		*out_gas = result.gas_used;
+		rc = search_gas(x, parent, view, call, result.gas_used, MAX(cap, result.gas_used),
+				out_gas, err);
 	else if (result.reverted)
 		rc = refuse_reverted(err, buf_bytes(&result.output));
 	else

@@ -120,6 +120,7 @@ struct vm_block_context exec_next_context(const struct exec *x, const struct exe
 		.chain_id = x->params->chain_id,
 		.coinbase = *coinbase,
 		.base_fee = exec_next_base_fee(x, parent, timestamp * 1000),
+		.blob_base_fee = wei_of(1), /* EIP-4844's least: there are no blobs */
 		.revision = x->params->revision,
 	};
 

@@ -19,9 +19,6 @@
  * System end: the proposer's reward as an EIP-4895 withdrawal, if it is not 0; and if
  * the block is its epoch's last, the next set of validators becomes the present one
  * (epoch.h).
- *
- * Until the EVM lands, a transaction that creates a contract, or calls an account
- * with code or a precompile, is EXEC_E_NO_VM: no block may hold one.
  */
 #ifndef WEFT_EXEC_EXEC_H
 #define WEFT_EXEC_EXEC_H
@@ -42,7 +39,7 @@ enum exec_error {
 	EXEC_E_GAS_LIMIT,                 /* needs more gas than the block has left or may have */
 	EXEC_E_SIZE,                      /* has more bytes than the block has left */
 	EXEC_E_SENDER_CODE,               /* EIP-3607: the sender has code */
-	EXEC_E_NO_VM,                     /* a creation, or a call to code: not executed yet */
+	EXEC_E_BLOB,                      /* EIP-4844: blobs that a transaction may not have */
 	EXEC_E_BLOCK,                     /* a field is not what the content gives; names it */
 	EXEC_E_REVERTED,                  /* of an estimate: "execution reverted: …" */
 	EXEC_E_MEDIUM,                    /* state could not be read: no word about the block */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "codec/hex.h"
+#include "crypto/keccak.h"
 #include "exec/native.h"
 
 /* 0x0000F90827F1C53a10cb7A02335B175320002935 */
@@ -28,7 +28,7 @@ struct slot_key {
 
 /* What a revert takes back, beside the overlay's own journal and the logs. */
 struct host_undo {
-	enum { UNDO_ACCOUNT, UNDO_SLOT, UNDO_TRANSIENT } kind;
+	enum { UNDO_ACCOUNT, UNDO_SLOT, UNDO_TRANSIENT, UNDO_CREATED, UNDO_DESTROYED } kind;
 	struct slot_key key;
 	struct u256 value; /* the transient slot's from before */
 };
@@ -86,11 +86,28 @@ static bool do_account(void *ctx, const struct addr *address, struct wei *balanc
 	return true;
 }
 
-static bool do_code(void *ctx, const struct addr *address, struct buf *out)
+bool host_code(struct host *h, const struct addr *address, struct vm_code **out)
 {
-	struct host *h = ctx;
+	struct account a;
 
-	return !overlay_code(h->overlay, out, address, failure_err(h)) || fail_medium(h);
+	if (overlay_account(h->overlay, &a, address, failure_err(h)))
+		return fail_medium(h);
+	*out = h->no_code;
+	if (hash_equal(&a.code_hash, &account_empty.code_hash))
+		return true;
+	*out = vm_code_find(h->vm, &a.code_hash);
+	if (*out)
+		return true;
+	buf_reset(&h->scratch);
+	if (overlay_code(h->overlay, &h->scratch, address, failure_err(h)))
+		return fail_medium(h);
+	*out = vm_code_add(h->vm, &a.code_hash, buf_bytes(&h->scratch));
+	return true;
+}
+
+static bool do_code(void *ctx, const struct addr *address, struct vm_code **out)
+{
+	return host_code(ctx, address, out);
 }
 
 static bool do_storage(void *ctx, const struct addr *address, const struct hash *slot,
@@ -190,38 +207,25 @@ static struct addr low_address(uint16_t number)
 	return a;
 }
 
-#define PRECOMPILE_CANCUN_LAST 0x0a
-#define PRECOMPILE_PRAGUE_LAST 0x11
 #define PRECOMPILE_P256 0x0100 /* EIP-7951 */
-
-static uint16_t precompile_last(enum revision revision)
-{
-	return revision >= REVISION_PRAGUE ? PRECOMPILE_PRAGUE_LAST : PRECOMPILE_CANCUN_LAST;
-}
 
 static void warm_precompiles(struct host *h, enum revision revision)
 {
-	struct addr address;
-
 	for (uint16_t i = 1; i <= precompile_last(revision); i++) {
-		address = low_address(i);
-		map_put(&h->warm_accounts, &address, NULL);
+		struct addr address = low_address(i);
+
+		host_warm(h, &address);
 	}
 	if (revision >= REVISION_OSAKA) {
-		address = low_address(PRECOMPILE_P256);
-		map_put(&h->warm_accounts, &address, NULL);
+		struct addr address = low_address(PRECOMPILE_P256);
+
+		host_warm(h, &address);
 	}
 }
 
-bool host_is_precompile(const struct addr *address, enum revision revision)
+void host_warm(struct host *h, const struct addr *address)
 {
-	struct addr low = low_address((uint16_t)(address->bytes[18] << 8 | address->bytes[19]));
-	unsigned number = address->bytes[18] << 8 | address->bytes[19];
-
-	if (!addr_equal(address, &low))
-		return false;
-	return (number >= 1 && number <= precompile_last(revision)) ||
-	       (number == PRECOMPILE_P256 && revision >= REVISION_OSAKA);
+	map_put(&h->warm_accounts, address, NULL);
 }
 
 /* --- logs and history --- */
@@ -279,29 +283,6 @@ static bool do_block_hash(void *ctx, uint64_t height, struct hash *out)
 
 /* --- calls --- */
 
-static int refuse(struct err *err, const char *what, const struct addr *address)
-{
-	char text[HEX_ADDR_SIZE];
-
-	return ERR_SET(
-		err, EXEC_E_NO_VM,
-		"contract calls are not executed by this version: %s %s; transfers to accounts "
-		"without code and calls to native contracts are",
-		hex_data(text, addr_bytes(address)), what);
-}
-
-int host_check_callable(const struct addr *to, const struct account *account,
-			enum revision revision, struct err *err)
-{
-	if (native_find(to))
-		return OK;
-	if (host_is_precompile(to, revision))
-		return refuse(err, "is a precompile", to);
-	if (!hash_equal(&account->code_hash, &account_empty.code_hash))
-		return refuse(err, "has code", to);
-	return OK;
-}
-
 /* Whether the frame carries value from its sender to its recipient. */
 static bool moves_value(const struct vm_message *m)
 {
@@ -325,85 +306,234 @@ static bool move_value(struct host *h, const struct addr *from, const struct add
 	return true;
 }
 
-/* Runs what is at the code address: a native contract, or nothing. */
-static bool run_code(struct host *h, const struct vm_message *m, struct vm_result *out)
+static bool do_leave(void *ctx, bool success)
 {
-	const struct native_contract *native = native_find(&m->code_address);
-	struct native_call call = { .host = &h->table, .params = h->params, .message = m,
-				    .result = out };
+	struct host *h = ctx;
 
-	if (!native)
-		return true;
-	if (!native->call(&call))
-		return fail_medium(h);
-	if (out->status == VM_FAILURE)
-		out->gas_left = 0;
+	CHECK(h->frame_count > 0);
+	h->frame_count--;
+	if (!success)
+		host_revert(h, h->frames[h->frame_count]);
 	return true;
 }
 
-static bool is_creation(const struct vm_message *m)
+static void push_frame(struct host *h)
 {
-	return m->kind == VM_CREATE || m->kind == VM_CREATE2;
+	CHECK(h->frame_count <= VM_DEPTH_MAX);
+	h->frames[h->frame_count++] = host_snapshot(h);
 }
 
-/* Creations and what only an EVM can run end the transaction. */
-static bool check_runnable(struct host *h, const struct vm_message *m)
+/* A call that computes here, in a frame that has been pushed. */
+static bool run_here(struct host *h, const struct vm_message *m, struct vm_result *done)
 {
-	struct account code;
+	const struct native_contract *native = m->is_delegated ? NULL : native_find(&m->code_address);
+	struct native_call call = { .host = &h->table, .params = h->params, .message = m,
+				    .result = done };
+	uint16_t number;
 
-	if (h->failure != OK)
-		return false;
-	if (is_creation(m)) {
-		h->failure = ERR_SET(&h->failure_err, EXEC_E_NO_VM,
-				     "contract creation is not executed by this version");
-		return false;
+	if (native) {
+		if (!native->call(&call))
+			return fail_medium(h);
+	} else if (!m->is_delegated &&
+		   precompile_at(&m->code_address, h->table.block->revision, &number)) {
+		h->met_missing |= !precompile_exists(number);
+		precompile_run(&h->precompiles, number, m->input, done);
 	}
-	if (overlay_account(h->overlay, &code, &m->code_address, failure_err(h)))
+	if (done->status == VM_FAILURE)
+		done->gas_left = 0;
+	return do_leave(h, done->status == VM_SUCCESS);
+}
+
+static bool has_no_code(const struct host *h, const struct vm_message *m)
+{
+	uint16_t number;
+
+	return !m->is_delegated &&
+	       (native_find(&m->code_address) ||
+		precompile_at(&m->code_address, h->table.block->revision, &number));
+}
+
+/* *enough is false if the sender lacks the value, which only CALL moves. */
+static bool check_funds(struct host *h, const struct vm_message *m, bool *enough)
+{
+	struct account sender;
+
+	*enough = true;
+	if (u256_is_zero(&m->value.n) || m->kind == VM_DELEGATECALL)
+		return true;
+	if (overlay_account(h->overlay, &sender, &m->sender, failure_err(h)))
 		return fail_medium(h);
-	h->failure = host_check_callable(&m->code_address, &code, h->table.block->revision,
-					 &h->failure_err);
-	return h->failure == OK;
+	*enough = wei_compare(sender.balance, m->value) >= 0;
+	return true;
+}
+
+static bool enter_call(struct host *h, const struct vm_message *m, struct vm_code **code,
+		       struct vm_result *done)
+{
+	bool enough = true;
+
+	if (!has_no_code(h, m)) {
+		if (!host_code(h, &m->code_address, code))
+			return false;
+		if ((*code)->bytes.size == 0)
+			*code = NULL;
+	}
+	push_frame(h);
+	if (moves_value(m) && !move_value(h, &m->sender, &m->recipient, m->value, &enough))
+		return false;
+	CHECK(enough);
+	if (*code) {
+		vm_code_ref(*code);
+		return true;
+	}
+	return run_here(h, m, done);
+}
+
+/* CREATE's and CREATE2's address (yellow paper, 7; EIP-1014). */
+static void creation_address(struct addr *out, const struct vm_message *m, uint64_t nonce)
+{
+	uint8_t preimage[85] = { 0xff };
+	struct hash hash;
+
+	if (m->kind == VM_CREATE) {
+		tx_create_address(out, &m->sender, nonce);
+		return;
+	}
+	memcpy(preimage + 1, m->sender.bytes, 20);
+	memcpy(preimage + 21, m->salt.bytes, 32);
+	keccak256(&hash, m->input);
+	memcpy(preimage + 53, hash.bytes, 32);
+	keccak256(&hash, bytes_of(preimage, sizeof(preimage)));
+	memcpy(out->bytes, hash.bytes + 12, 20);
+}
+
+/* Gives the new contract its address and raises its maker's nonce. *good is false if
+ * that nonce can't rise. A transaction has done both before. */
+static bool name_creation(struct host *h, struct vm_message *m, bool *good)
+{
+	struct account sender;
+	bool was_warm;
+
+	*good = true;
+	if (m->depth > 0) {
+		if (overlay_account(h->overlay, &sender, &m->sender, failure_err(h)))
+			return fail_medium(h);
+		*good = sender.nonce != UINT64_MAX;
+		if (!*good)
+			return true;
+		creation_address(&m->recipient, m, sender.nonce);
+		if (overlay_set_nonce(h->overlay, &m->sender, sender.nonce + 1, failure_err(h)))
+			return fail_medium(h);
+	}
+	m->code_address = m->recipient;
+	return do_touch_account(h, &m->recipient, &was_warm);
+}
+
+static bool enter_creation(struct host *h, struct vm_message *m, bool *creates,
+			   struct vm_result *done)
+{
+	struct account there;
+	bool good, added;
+
+	if (!name_creation(h, m, &good))
+		return false;
+	if (!good) {
+		done->status = VM_REVERT;
+		return true;
+	}
+	if (overlay_account(h->overlay, &there, &m->recipient, failure_err(h)))
+		return fail_medium(h);
+	if (there.nonce || !hash_equal(&there.code_hash, &account_empty.code_hash) ||
+	    !hash_equal(&there.storage_root, &account_empty.storage_root)) { /* EIP-684, 7610 */
+		done->status = VM_FAILURE;
+		done->gas_left = 0;
+		return true;
+	}
+	push_frame(h);
+	map_put(&h->created, &m->recipient, &added);
+	if (added)
+		*undo_push(h) = (struct host_undo){ .kind = UNDO_CREATED,
+						    .key.address = m->recipient };
+	if (overlay_set_nonce(h->overlay, &m->recipient, 1, failure_err(h)))
+		return fail_medium(h);
+	if (!u256_is_zero(&m->value.n) &&
+	    !move_value(h, &m->sender, &m->recipient, m->value, &good))
+		return false;
+	*creates = true;
+	return true;
+}
+
+static bool do_enter(void *ctx, struct vm_message *m, struct vm_code **code, bool *creates,
+		     struct vm_result *done)
+{
+	struct host *h = ctx;
+	bool enough;
+
+	done->status = VM_SUCCESS;
+	done->gas_left = m->gas;
+	*code = NULL;
+	*creates = false;
+	if (!check_funds(h, m, &enough))
+		return false;
+	if (!enough) { /* as the yellow paper: nothing ran, no gas is lost */
+		done->status = VM_REVERT;
+		return true;
+	}
+	return vm_is_creation(m->kind) ? enter_creation(h, m, creates, done)
+				       : enter_call(h, m, code, done);
+}
+
+static bool do_set_code(void *ctx, const struct addr *address, struct bytes code)
+{
+	struct host *h = ctx;
+
+	return !overlay_set_code(h->overlay, address, code, failure_err(h)) || fail_medium(h);
 }
 
 bool host_call(struct host *h, const struct vm_message *m, struct vm_result *out)
 {
-	struct host_snapshot before;
-	bool enough = true;
-
-	*out = (struct vm_result){ .status = VM_FAILURE };
-	if (!check_runnable(h, m))
-		return false;
-	*out = (struct vm_result){ .status = VM_SUCCESS, .gas_left = m->gas };
-	before = host_snapshot(h);
-	if (moves_value(m) && !move_value(h, &m->sender, &m->recipient, m->value, &enough))
-		return false;
-	if (!enough) {
-		out->status = VM_REVERT; /* as the yellow paper: nothing ran, no gas is lost */
-		return true;
-	}
-	if (!run_code(h, m, out))
-		return false;
-	if (out->status != VM_SUCCESS)
-		host_revert(h, before);
-	return true;
+	h->frame_count = 0;
+	return vm_run(h->vm, &h->table, m, out);
 }
 
-static bool do_call(void *ctx, const struct vm_message *m, struct vm_result *out)
+static void mark_destroyed(struct host *h, const struct addr *address)
 {
-	return host_call(ctx, m, out);
+	if (h->destroyed_count == h->destroyed_capacity) {
+		h->destroyed_capacity = MAX(2 * h->destroyed_capacity, (size_t)16);
+		h->destroyed = xrealloc(h->destroyed,
+					h->destroyed_capacity * sizeof(h->destroyed[0]));
+	}
+	h->destroyed[h->destroyed_count++] = *address;
+	*undo_push(h) = (struct host_undo){ .kind = UNDO_DESTROYED };
 }
 
-/* EIP-6780: an account that was not made in this transaction only gives its
- * balance away, and nothing is made in a transaction before there is an EVM. */
+/* EIP-6780: an account that was not made in this transaction only gives its balance
+ * away; one that was is gone at the end, and what it leaves to itself is lost. */
 static bool do_self_destruct(void *ctx, const struct addr *address, const struct addr *heir)
 {
 	struct host *h = ctx;
+	bool is_new = map_get(&h->created, address) != NULL, enough;
 	struct account a;
-	bool enough;
 
+	if (is_new)
+		mark_destroyed(h, address);
 	if (overlay_account(h->overlay, &a, address, failure_err(h)))
 		return fail_medium(h);
-	return u256_is_zero(&a.balance.n) || move_value(h, address, heir, a.balance, &enough);
+	if (u256_is_zero(&a.balance.n))
+		return true;
+	if (!addr_equal(address, heir))
+		return move_value(h, address, heir, a.balance, &enough);
+	return !is_new || !overlay_set_balance(h->overlay, address, wei_of(0), failure_err(h)) ||
+	       fail_medium(h);
+}
+
+bool host_end(struct host *h)
+{
+	for (size_t i = 0; i < h->destroyed_count; i++)
+		if (overlay_destroy(h->overlay, &h->destroyed[i], failure_err(h)))
+			return fail_medium(h);
+	h->destroyed_count = 0;
+	return true;
 }
 
 /* --- life --- */
@@ -411,7 +541,15 @@ static bool do_self_destruct(void *ctx, const struct addr *address, const struct
 void host_init(struct host *h, const struct chain_params *params, struct overlay *overlay,
 	       uint64_t seed)
 {
+	uint8_t ecc_seed[32] = { 0 };
+
+	store_be64(ecc_seed, seed); /* nothing is signed with it */
 	*h = (struct host){ .params = params, .overlay = overlay };
+	h->vm = vm_new(params->revision, LIMIT_VM_CODE_SIZE, seed);
+	h->ecc = ecc_new(ecc_seed);
+	h->precompiles = (struct precompiles){ .revision = params->revision, .ecc = h->ecc };
+	h->no_code = vm_code_new(bytes_of(NULL, 0));
+	h->frames = xmalloc((VM_DEPTH_MAX + 1) * sizeof(h->frames[0]));
 	h->table = (struct vm_host){
 		.ctx = h,
 		.account = do_account,
@@ -423,13 +561,16 @@ void host_init(struct host *h, const struct chain_params *params, struct overlay
 		.touch_account = do_touch_account,
 		.touch_slot = do_touch_slot,
 		.log = do_log,
-		.call = do_call,
+		.enter = do_enter,
+		.leave = do_leave,
+		.set_code = do_set_code,
 		.self_destruct = do_self_destruct,
 		.block_hash = do_block_hash,
 	};
 	map_init(&h->warm_accounts, sizeof(struct addr), 0, seed);
 	map_init(&h->warm_slots, sizeof(struct slot_key), 0, seed);
 	map_init(&h->transients, sizeof(struct slot_key), sizeof(struct u256), seed);
+	map_init(&h->created, sizeof(struct addr), 0, seed);
 }
 
 void host_clear(struct host *h)
@@ -437,6 +578,13 @@ void host_clear(struct host *h)
 	map_clear(&h->warm_accounts);
 	map_clear(&h->warm_slots);
 	map_clear(&h->transients);
+	map_clear(&h->created);
+	vm_free(h->vm);
+	vm_code_unref(h->no_code);
+	ecc_free(h->ecc);
+	buf_clear(&h->scratch);
+	free(h->frames);
+	free(h->destroyed);
 	free(h->journal);
 	free(h->logs);
 	buf_clear(&h->log_data);
@@ -449,6 +597,9 @@ void host_begin(struct host *h, const struct vm_block_context *block, const stru
 	map_reset(&h->warm_accounts);
 	map_reset(&h->warm_slots);
 	map_reset(&h->transients);
+	map_reset(&h->created);
+	h->destroyed_count = h->frame_count = 0;
+	h->met_missing = false;
 	h->journal_count = h->log_count = 0;
 	buf_reset(&h->log_data);
 	h->failure = OK;
@@ -482,6 +633,12 @@ void host_revert(struct host *h, struct host_snapshot s)
 			break;
 		case UNDO_SLOT:
 			map_delete(&h->warm_slots, &u->key);
+			break;
+		case UNDO_CREATED:
+			map_delete(&h->created, &u->key.address);
+			break;
+		case UNDO_DESTROYED:
+			h->destroyed_count--;
 			break;
 		case UNDO_TRANSIENT:
 			*(struct u256 *)map_get(&h->transients, &u->key) = u->value;

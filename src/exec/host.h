@@ -10,9 +10,8 @@
  * one before. A snapshot covers all four, so that a frame that fails leaves
  * nothing behind.
  *
- * Until the EVM lands, a call to an account with code, a call to a precompile and
- * a creation can't be executed: the frame fails, and `failure` says EXEC_E_NO_VM,
- * which ends the whole transaction as one that this version does not execute.
+ * A frame that runs code is between enter() and leave(); the snapshots of those
+ * that do lie on a stack of the host's.
  */
 #ifndef WEFT_EXEC_HOST_H
 #define WEFT_EXEC_HOST_H
@@ -20,9 +19,14 @@
 #include "base/map.h"
 #include "chain/receipt.h"
 #include "exec/exec.h"
-#include "vm/host.h"
+#include "vm/precompiles.h"
+#include "vm/vm.h"
 
 struct host_undo;
+
+struct host_snapshot {
+	size_t overlay, journal, logs, log_size;
+};
 
 struct host {
 	struct vm_host table;          /* what code gets; its ctx is this host */
@@ -31,12 +35,23 @@ struct host {
 	struct map warm_accounts;      /* struct addr -> nothing */
 	struct map warm_slots;         /* address and slot -> nothing */
 	struct map transients;         /* address and slot -> struct u256 */
+	struct map created;            /* struct addr -> nothing: contracts of this transaction */
+	struct addr *destroyed;        /* of these, those that are gone at its end (EIP-6780) */
+	size_t destroyed_count, destroyed_capacity;
+	struct vm *vm;
+	struct ecc *ecc;
+	struct precompiles precompiles;
+	struct vm_code *no_code;       /* empty, for accounts that have none */
+	struct buf scratch;            /* code on its way into the VM's cache */
+	struct host_snapshot *frames;  /* of the frames that run, VM_DEPTH_MAX + 1 at most */
+	size_t frame_count;
+	bool met_missing;              /* a precompile that does not exist here was called */
 	struct host_undo *journal;
 	size_t journal_count, journal_capacity;
 	struct log_entry *logs;        /* their data: offsets into log_data until host_logs() */
 	size_t log_count, log_capacity;
 	struct buf log_data;
-	int failure;                   /* OK, EXEC_E_MEDIUM or EXEC_E_NO_VM: the first one */
+	int failure;                   /* OK or EXEC_E_MEDIUM: the first one */
 	struct err failure_err;
 };
 
@@ -51,26 +66,24 @@ void host_clear(struct host *h);
 void host_begin(struct host *h, const struct vm_block_context *block, const struct addr *origin,
 		const struct addr *to, struct wei gas_price, struct bytes access_list);
 
-struct host_snapshot {
-	size_t overlay, journal, logs, log_size;
-};
-
 struct host_snapshot host_snapshot(struct host *h);
 void host_revert(struct host *h, struct host_snapshot s);
 
-/* A call: moves the value, and runs the native contract if the code address is
- * one's. False if the medium failed or no VM is there to run it (h->failure). */
+/* Runs a transaction's message: vm_run() in this world. False if the medium failed
+ * (h->failure). */
 bool host_call(struct host *h, const struct vm_message *m, struct vm_result *out);
+
+/* The account's code, borrowed until the host is asked again; false: the medium. */
+bool host_code(struct host *h, const struct addr *address, struct vm_code **out);
+
+/* Makes an address warm for this transaction. */
+void host_warm(struct host *h, const struct addr *address);
+
+/* The transaction is over: takes away what destroyed itself. */
+bool host_end(struct host *h);
 
 /* The transaction's logs into a receipt. */
 void host_logs(struct host *h, struct receipt *r);
-
-/* The precompiles of a revision: 0x01-0x0a, from Prague 0x11, from Osaka 0x0100. */
-bool host_is_precompile(const struct addr *address, enum revision revision);
-
-/* OK if a call to `to` can be executed, whose account is given; else EXEC_E_NO_VM. */
-int host_check_callable(const struct addr *to, const struct account *account,
-			enum revision revision, struct err *err);
 
 /* Turns a failed read or write of the overlay into EXEC_E_MEDIUM. */
 int exec_medium(struct err *err);

@@ -37,7 +37,9 @@ int transaction_check_sender(const struct tx *t, const struct account *sender, b
 bool transaction_is_delegation(struct bytes code, enum revision revision);
 
 int transaction_nonce_low(const struct tx *t, uint64_t nonce, struct err *err);
-int transaction_no_creation(struct err *err);
+
+/* Makes the callee's code that which its account delegates to (EIP-7702), and warm. */
+int transaction_follow(struct host *h, struct vm_message *m, struct err *err);
 
 /* The block that follows `parent` at `timestamp`. */
 struct vm_block_context exec_next_context(const struct exec *x, const struct exec_parent *parent,

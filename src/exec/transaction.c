@@ -1,9 +1,12 @@
 /* One transaction: whether it may be executed, and what it does and costs. */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/check.h"
 #include "exec/internal.h"
 #include "exec/native.h"
+
+#define REFUND_QUOTIENT 5 /* EIP-3529 */
 
 /* EIP-7702: 0xef0100 and an address. */
 #define DELEGATION_SIZE 23
@@ -18,12 +21,6 @@ int transaction_nonce_low(const struct tx *t, uint64_t nonce, struct err *err)
 {
 	return ERR_SET(err, EXEC_E_NONCE_LOW,
 		       "nonce too low: next nonce %" PRIu64 ", tx nonce %" PRIu64, nonce, t->nonce);
-}
-
-int transaction_no_creation(struct err *err)
-{
-	return ERR_SET(err, EXEC_E_NO_VM,
-		       "contract creation is not executed by this version: send to an account");
 }
 
 static int check_nonce(const struct tx *t, uint64_t nonce, struct err *err)
@@ -41,12 +38,13 @@ int transaction_check_sender(const struct tx *t, const struct account *sender, b
 			     struct err *err)
 {
 	char have[U256_DECIMAL_MAX + 1], want[U256_DECIMAL_MAX + 1];
-	struct wei cost;
+	struct wei cost, blob_cost;
 
 	if (!hash_equal(&sender->code_hash, &account_empty.code_hash) && !is_delegated)
 		return ERR_SET(err, EXEC_E_SENDER_CODE,
 			       "sender not an eoa: the account has code (EIP-3607)");
-	if (!tx_max_cost(t, &cost))
+	if (!tx_max_cost(t, &cost) || wei_mul_gas(&blob_cost, t->max_blob_fee, t->blob_count * GAS_BLOB) ||
+	    wei_add(&cost, cost, blob_cost))
 		memset(&cost, 0xff, sizeof(cost));
 	if (wei_compare(sender->balance, cost) < 0)
 		return ERR_SET(err, EXEC_E_FUNDS,
@@ -91,15 +89,24 @@ static int read_delegated(struct exec *x, const struct tx *t, const struct accou
 	return rc;
 }
 
-static int check_destination(struct exec *x, const struct tx *t, struct err *err)
+/* EIP-4844: one blob to six (Prague: nine), of version 1, at a fee that the block takes. */
+static int check_blobs(const struct vm_block_context *block, const struct tx *t, struct err *err)
 {
-	struct account to;
-	int rc;
+	size_t most = block->revision >= REVISION_PRAGUE ? 9 : 6;
 
-	if (t->is_create)
-		return transaction_no_creation(err);
-	rc = read_account(x, &to, &t->to, err);
-	return rc ? rc : host_check_callable(&t->to, &to, x->params->revision, err);
+	if (t->type != TX_BLOB)
+		return OK;
+	if (block->revision >= REVISION_OSAKA)
+		most = 6; /* EIP-7594 */
+	if (t->blob_count == 0 || t->blob_count > most)
+		return ERR_SET(err, EXEC_E_BLOB, "blob transaction has %zu blobs, 1 to %zu are allowed",
+			       t->blob_count, most);
+	for (size_t i = 0; i < t->blob_count; i++)
+		if (t->blob_hashes.data[33 * i + 1] != 0x01)
+			return ERR_SET(err, EXEC_E_BLOB, "blob %zu has an invalid hash version", i);
+	if (wei_compare(t->max_blob_fee, block->blob_base_fee) < 0)
+		return ERR_SET(err, EXEC_E_BLOB, "max fee per blob gas less than block blob gas fee");
+	return OK;
 }
 
 /* Everything that must hold before a transaction may touch the state. */
@@ -119,13 +126,15 @@ static int check(struct exec *x, const struct vm_block_context *block, const str
 	if (!rc)
 		rc = check_fee(t, block->base_fee, price, err);
 	if (!rc)
+		rc = check_blobs(block, t, err);
+	if (!rc)
 		rc = transaction_check_sender(t, &sender, is_delegated, err);
 	if (!rc && t->gas_limit > gas_left)
 		return ERR_SET(err, EXEC_E_GAS_LIMIT,
 			       "gas limit reached: the transaction may use %" PRIu64
 			       ", the block has %" PRIu64 " left",
 			       t->gas_limit, gas_left);
-	return rc ? rc : check_destination(x, t, err);
+	return rc;
 }
 
 /* --- doing it --- */
@@ -141,40 +150,180 @@ static int transfer(struct exec *x, const struct tx *t, struct err *err)
 	return OK;
 }
 
-/* Runs what is at `to` with *gas_left, which is then what is left. */
-static int run(struct exec *x, const struct vm_block_context *block, const struct tx *t,
-	       struct wei price, uint64_t *gas_left, struct receipt *out, struct err *err)
+/* Nothing that the transaction does needs a machine. */
+static int is_transfer(struct exec *x, const struct tx *t, bool *answer, struct err *err)
 {
-	struct vm_message message = {
-		.kind = VM_CALL, .gas = *gas_left, .recipient = t->to, .sender = t->sender,
-		.code_address = t->to, .value = t->value, .input = t->data,
-	};
-	struct vm_result result;
+	struct account to;
+	uint16_t number;
+	int rc;
 
-	if (!native_find(&t->to)) {
-		out->success = true;
-		return transfer(x, t, err);
-	}
-	host_begin(&x->host, block, &t->sender, &t->to, price, t->access_list);
-	if (!host_call(&x->host, &message, &result)) {
+	*answer = false;
+	if (t->is_create || t->type > TX_DYNAMIC_FEE || native_find(&t->to) ||
+	    precompile_at(&t->to, x->params->revision, &number))
+		return OK;
+	rc = read_account(x, &to, &t->to, err);
+	*answer = !rc && hash_equal(&to.code_hash, &account_empty.code_hash);
+	return rc;
+}
+
+static int host_failure(const struct host *h, struct err *err)
+{
+	if (err)
+		*err = h->failure_err;
+	return h->failure;
+}
+
+/* One authorization (EIP-7702): what is wrong with it makes it void, not the transaction.
+ * *refund grows by what it did not cost. */
+static int authorize(struct exec *x, const struct authorization *a, int64_t *refund, struct err *err)
+{
+	uint8_t designation[DELEGATION_SIZE] = { 0xef, 0x01, 0x00 };
+	struct vm_code *code;
+	struct account signer;
+	struct addr address;
+	struct bytes given = bytes_of(designation, sizeof(designation));
+	int rc;
+
+	if (!u256_is_zero(&a->chain_id) &&
+	    (!u256_fits_u64(&a->chain_id) || a->chain_id.limbs[0] != x->params->chain_id))
+		return OK;
+	if (a->nonce == UINT64_MAX || tx_authorization_signer(&address, x->host.ecc, a, NULL) != OK)
+		return OK;
+	host_warm(&x->host, &address);
+	rc = read_account(x, &signer, &address, err);
+	if (rc)
+		return rc;
+	if (!host_code(&x->host, &address, &code))
+		return host_failure(&x->host, err);
+	if ((code->bytes.size && !code->is_delegation) || signer.nonce != a->nonce)
+		return OK;
+	if (!account_is_empty(&signer))
+		*refund += GAS_TX_AUTHORIZATION - GAS_TX_AUTHORIZATION_BASE;
+	memcpy(designation + 3, a->address.bytes, sizeof(a->address.bytes));
+	if (addr_is_zero(&a->address))
+		given = bytes_of(NULL, 0);
+	if (overlay_set_code(x->overlay, &address, given, err) ||
+	    overlay_set_nonce(x->overlay, &address, signer.nonce + 1, err))
+		return exec_medium(err);
+	return OK;
+}
+
+static int authorize_all(struct exec *x, const struct tx *t, int64_t *refund, struct err *err)
+{
+	struct bytes rest = t->authorizations;
+	struct authorization a;
+	int rc = OK;
+
+	while (!rc && tx_authorization_next(&rest, &a))
+		rc = authorize(x, &a, refund, err);
+	return rc;
+}
+
+int transaction_follow(struct host *h, struct vm_message *m, struct err *err)
+{
+	struct vm_code *code;
+
+	if (vm_is_creation(m->kind) || h->params->revision < REVISION_PRAGUE)
+		return OK;
+	if (!host_code(h, &m->code_address, &code))
+		return host_failure(h, err);
+	if (!code->is_delegation)
+		return OK;
+	m->is_delegated = true;
+	m->code_address = code->delegate;
+	host_warm(h, &m->code_address);
+	return OK;
+}
+
+static struct vm_message message_of(const struct tx *t, uint64_t gas)
+{
+	struct vm_message m = {
+		.kind = t->is_create ? VM_CREATE : VM_CALL,
+		.gas = MIN(gas, (uint64_t)INT64_MAX),
+		.recipient = t->to,
+		.sender = t->sender,
+		.code_address = t->to,
+		.value = t->value,
+		.input = t->data,
+	};
+
+	if (t->is_create)
+		tx_create_address(&m.recipient, &t->sender, t->nonce);
+	return m;
+}
+
+/* Hashes of the blobs, for BLOBHASH; the caller frees them. */
+static struct hash *blob_hashes(const struct tx *t)
+{
+	struct hash *hashes = t->blob_count ? xmalloc(t->blob_count * sizeof(*hashes)) : NULL;
+
+	for (size_t i = 0; i < t->blob_count; i++)
+		memcpy(hashes[i].bytes, t->blob_hashes.data + 33 * i + 1, sizeof(hashes[i].bytes));
+	return hashes;
+}
+
+/* Runs the code: *gas_left is then what is left, the refund taken off. */
+static int run_code(struct exec *x, const struct tx *t, uint64_t *gas_left, struct receipt *out,
+		    struct err *err)
+{
+	struct vm_message message = message_of(t, *gas_left);
+	struct vm_result result = { 0 };
+	uint64_t used;
+	int64_t refund = 0;
+	int rc = authorize_all(x, t, &refund, err);
+
+	if (!rc)
+		rc = transaction_follow(&x->host, &message, err);
+	if (rc)
+		return rc;
+	if (!host_call(&x->host, &message, &result) || !host_end(&x->host)) {
 		buf_clear(&result.output);
-		if (err)
-			*err = x->host.failure_err;
-		return x->host.failure;
+		return host_failure(&x->host, err);
 	}
 	buf_clear(&result.output);
 	out->success = result.status == VM_SUCCESS;
-	*gas_left = result.gas_left;
+	used = t->gas_limit - result.gas_left;
+	refund += out->success ? result.gas_refund : 0;
+	CHECK(refund >= 0);
+	*gas_left = result.gas_left + MIN((uint64_t)refund, used / REFUND_QUOTIENT);
 	host_logs(&x->host, out);
 	return OK;
 }
 
-/* Takes gas · price from the sender in advance and raises its nonce. */
-static int buy_gas(struct exec *x, const struct tx *t, struct wei price, struct err *err)
+/* Runs what is at `to` with *gas_left, which is then what is left. */
+static int run(struct exec *x, const struct vm_block_context *block, const struct tx *t,
+	       struct wei price, uint64_t *gas_left, struct receipt *out, struct err *err)
 {
-	struct wei cost;
+	struct hash *blobs;
+	bool simple;
+	int rc = is_transfer(x, t, &simple, err);
+
+	if (rc)
+		return rc;
+	if (simple) {
+		out->success = true;
+		return transfer(x, t, err);
+	}
+	blobs = blob_hashes(t);
+	host_begin(&x->host, block, &t->sender, t->is_create ? NULL : &t->to, price, t->access_list);
+	x->host.table.blob_hashes = blobs;
+	x->host.table.blob_count = t->blob_count;
+	rc = run_code(x, t, gas_left, out, err);
+	x->host.table.blob_hashes = NULL;
+	x->host.table.blob_count = 0;
+	free(blobs);
+	return rc;
+}
+
+/* Takes gas · price from the sender in advance and raises its nonce. */
+static int buy_gas(struct exec *x, const struct vm_block_context *block, const struct tx *t,
+		   struct wei price, struct err *err)
+{
+	struct wei cost, blob_cost;
 
 	wei_mul_gas(&cost, price, t->gas_limit); /* fits: tx_max_cost() did */
+	wei_mul_gas(&blob_cost, block->blob_base_fee, t->blob_count * GAS_BLOB);
+	wei_add(&cost, cost, blob_cost);
 	if (overlay_sub_balance(x->overlay, &t->sender, cost, err) ||
 	    overlay_set_nonce(x->overlay, &t->sender, t->nonce + 1, err))
 		return exec_medium(err);
@@ -220,7 +369,7 @@ int transaction_execute(struct exec *x, const struct vm_block_context *block, co
 		return rc;
 	*out = (struct receipt){ .type = t->type };
 	left_gas = t->gas_limit - tx_base_gas(t);
-	rc = buy_gas(x, t, price, err);
+	rc = buy_gas(x, block, t, price, err);
 	if (!rc)
 		rc = run(x, block, t, price, &left_gas, out, err);
 	if (!rc) {

@@ -57,7 +57,6 @@ static int translate(int code)
 	case EXEC_E_FEE:
 	case EXEC_E_GAS_LIMIT:
 	case EXEC_E_SENDER_CODE:
-	case EXEC_E_NO_VM:
 		return RPC_E_REJECTED;
 	case EXEC_E_REVERTED:
 		return RPC_E_REVERTED;

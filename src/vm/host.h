@@ -15,7 +15,9 @@
 #include "base/buf.h"
 #include "chain/params.h"
 
-/* What is the same for all frames of a transaction. */
+struct vm_code; /* vm.h */
+
+/* What is the same for all frames of a block. */
 struct vm_block_context {
 	uint64_t height;
 	uint64_t timestamp; /* seconds */
@@ -24,6 +26,7 @@ struct vm_block_context {
 	struct addr coinbase;
 	struct hash prev_randao; /* the header's mixHash */
 	struct wei base_fee;
+	struct wei blob_base_fee; /* EIP-7516; 1 for a block without blobs */
 	enum revision revision;
 };
 
@@ -36,12 +39,18 @@ enum vm_call_kind {
 	VM_CREATE2,
 };
 
+static inline bool vm_is_creation(enum vm_call_kind kind)
+{
+	return kind == VM_CREATE || kind == VM_CREATE2;
+}
+
 struct vm_message {
 	enum vm_call_kind kind;
 	bool is_static;
-	uint32_t depth;
-	uint64_t gas;
-	struct addr recipient;    /* whose storage and balance; 0 for a creation */
+	bool is_delegated;        /* EIP-7702: code_address comes from the callee's code */
+	uint32_t depth;           /* 0: the transaction's own */
+	uint64_t gas;             /* ≤ INT64_MAX */
+	struct addr recipient;    /* whose storage and balance; of a creation: filled by enter() */
 	struct addr sender;
 	struct addr code_address; /* whose code */
 	struct wei value;
@@ -74,10 +83,15 @@ struct vm_host {
 	const struct vm_block_context *block;
 	struct addr origin;
 	struct wei gas_price;
+	const struct hash *blob_hashes; /* EIP-4844; none on this chain */
+	size_t blob_count;
 
+	/* An account that is empty (EIP-161) does not exist; its code hash is zero. */
 	bool (*account)(void *ctx, const struct addr *address, struct wei *balance,
 			struct hash *code_hash, bool *exists);
-	bool (*code)(void *ctx, const struct addr *address, struct buf *out);
+	/* The account's code as it stands (a delegation is not followed), borrowed until
+	 * the next call of this table; never NULL. */
+	bool (*code)(void *ctx, const struct addr *address, struct vm_code **out);
 	bool (*storage)(void *ctx, const struct addr *address, const struct hash *slot,
 			struct vm_storage_values *out);
 	bool (*set_storage)(void *ctx, const struct addr *address, const struct hash *slot,
@@ -90,9 +104,21 @@ struct vm_host {
 	bool (*touch_slot)(void *ctx, const struct addr *address, const struct hash *slot, bool *was_warm);
 	bool (*log)(void *ctx, const struct addr *address, const struct hash topics[], size_t topic_count,
 		    struct bytes data);
-	/* A call or creation from inside a frame: the host makes the snapshot, moves
-	 * the value, finds native contracts and precompiles, and runs the code. */
-	bool (*call)(void *ctx, const struct vm_message *message, struct vm_result *out);
+
+	/* A call or creation begins. The host makes a snapshot, finds a creation's
+	 * address, moves the value. Then either there is code to run: *code is it, with
+	 * a reference that the interpreter drops, and leave() follows; or the call is
+	 * over (no code, a native contract, a precompile, too little balance): *code is
+	 * NULL, *done has the result, its output appended to done->output, which is the
+	 * interpreter's and empty. For a creation that goes on *code is left to the
+	 * interpreter, and *creates is true. */
+	bool (*enter)(void *ctx, struct vm_message *m, struct vm_code **code, bool *creates,
+		      struct vm_result *done);
+	/* The frame that was entered last is over; without success its snapshot is
+	 * gone back to. */
+	bool (*leave)(void *ctx, bool success);
+	/* The code of an account whose creation succeeds: before leave(). */
+	bool (*set_code)(void *ctx, const struct addr *address, struct bytes code);
 	bool (*self_destruct)(void *ctx, const struct addr *address, const struct addr *heir);
 	/* Of the last 256 blocks; zero if unknown. */
 	bool (*block_hash)(void *ctx, uint64_t height, struct hash *out);

@@ -1,0 +1,20 @@
+#include "crypto/digest.h"
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
+#include "base/check.h"
+
+void sha256(struct hash *out, struct bytes message)
+{
+	SHA256(message.data, message.size, out->bytes);
+}
+
+void ripemd160(uint8_t out[RIPEMD160_SIZE], struct bytes message)
+{
+	unsigned size = 0;
+
+	if (EVP_Digest(message.data, message.size, out, &size, EVP_ripemd160(), NULL) != 1 ||
+	    size != RIPEMD160_SIZE)
+		fatal("OpenSSL has no RIPEMD-160: install OpenSSL 3.0.7 or later");
+}

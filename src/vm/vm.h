@@ -1,0 +1,101 @@
+/*
+ * vm - the Ethereum virtual machine: Cancun, Prague, Osaka.
+ *
+ *   bytecode --analysis--> struct vm_code: blocks of decoded instructions,   cached by
+ *                              │           constants, jump table              code hash
+ *                              ▼
+ *   frames[0..1024] ──► interpreter ── struct vm_host ──► accounts, storage, logs
+ *      │ stack: one run of words, a frame's begins where its caller's ends
+ *      └ memory: one buffer a depth, kept for the next frame there
+ *
+ * Code is decoded once. A basic block begins with one check of gas and stack for
+ * all its instructions; what fails in the middle of a block fails at its start,
+ * which nobody can tell apart, since a failing frame loses all gas and leaves no
+ * trace. Instructions that look at the gas left end their block, so they see the
+ * exact figure. Frequent pairs are one instruction.
+ *
+ * A call pushes a frame and goes on in the same loop: native stack does not grow
+ * with depth. No instruction allocates, apart from memory that grows to a size
+ * not had before at its depth, and code not met before.
+ *
+ * A tracer gets code that is decoded one instruction a block; without one the
+ * interpreter has no branch for it.
+ */
+#ifndef WEFT_VM_VM_H
+#define WEFT_VM_VM_H
+
+#include "vm/host.h"
+#include "vm/opcodes.h"
+
+#define VM_DEPTH_MAX 1024
+#define VM_STACK_MAX 1024
+/* No gas limit buys more memory than this in one frame: 2^45 gas. */
+#define VM_MEMORY_MAX (1ull << 32)
+
+struct vm;
+
+/* A machine for one thread: about 34 MB of address space for stacks, touched as
+ * far as they are used. Code is cached up to `cache_size` bytes; `seed` keys the table. */
+struct vm *vm_new(enum revision revision, size_t cache_size, uint64_t seed);
+void vm_free(struct vm *vm);
+
+/* Runs a message to its end. False if the host failed. Otherwise *out is the
+ * caller's; out->output is to be freed by buf_clear(). */
+bool vm_run(struct vm *vm, const struct vm_host *host, const struct vm_message *message,
+	    struct vm_result *out);
+
+/* --- code --- */
+
+/* Bytecode with what is known of it. Counted: cache and frames hold it. */
+struct vm_code {
+	struct bytes bytes;          /* its own copy */
+	struct hash hash;            /* zero if it is not in a cache */
+	struct vm_insn *insns;       /* decoded; NULL until it is run */
+	uint32_t *jumps;             /* by byte: 1 + the instruction there, 0: no JUMPDEST */
+	size_t size;                 /* memory, bytes */
+	uint32_t refs;
+	bool is_delegation;          /* EIP-7702: 0xef0100 and an address */
+	struct addr delegate;
+	struct vm_code *newer;       /* in the cache's order */
+};
+
+/* The cached code with this hash, or NULL; borrowed. */
+struct vm_code *vm_code_find(struct vm *vm, const struct hash *code_hash);
+/* Copies code into the cache, and gives it; borrowed: it stays at least until the
+ * next vm_code_add(). */
+struct vm_code *vm_code_add(struct vm *vm, const struct hash *code_hash, struct bytes bytes);
+/* A code of its own, outside the cache: one reference. */
+struct vm_code *vm_code_new(struct bytes bytes);
+struct vm_code *vm_code_ref(struct vm_code *code);
+void vm_code_unref(struct vm_code *code);
+
+/* --- tracing --- */
+
+/* An instruction that is about to run. Everything is borrowed. */
+struct vm_step {
+	uint64_t pc;
+	uint8_t opcode;
+	int64_t gas_left;
+	int64_t refund;              /* of this frame so far */
+	uint32_t depth;              /* 0: the transaction's frame */
+	const struct u256 *stack;    /* bottom first */
+	size_t stack_count;
+	struct bytes memory;
+	struct bytes return_data;
+	const struct vm_message *message;
+};
+
+struct vm_tracer {
+	void *ctx;
+	/* Each may be NULL. `gas_left` of enter is the caller's. */
+	void (*enter)(void *ctx, const struct vm_message *m, uint64_t gas_left);
+	void (*step)(void *ctx, const struct vm_step *step);
+	/* `failed_gas`: not known for a failure. */
+	void (*leave)(void *ctx, const struct vm_message *m, enum vm_status status,
+		      uint64_t gas_left, struct bytes output);
+};
+
+/* `tracer` (borrowed) sees what runs from now on; NULL: nobody does. */
+void vm_set_tracer(struct vm *vm, const struct vm_tracer *tracer);
+
+#endif
