@@ -31,6 +31,7 @@ enum bench_exit {
 /* The commands; argv[0] is the command's name. */
 int bench_consensus(int argc, char **argv);
 int bench_crypto(int argc, char **argv);
+int bench_evm(int argc, char **argv);
 int bench_exec(int argc, char **argv);
 int bench_latency(int argc, char **argv);
 int bench_load(int argc, char **argv);
@@ -47,6 +48,8 @@ struct bench_report {
 	const char *json_path; /* NULL: none is written */
 	unsigned repeat_count;
 	unsigned repeat_ms;    /* a repetition lasts at least this long */
+	bool cpu_time;         /* count this process's own time, not the clock's */
+	const char *path;      /* the command's argument, if it takes one */
 	struct buf json;
 	struct jout out;
 };
@@ -75,6 +78,10 @@ static inline void bench_keep(const void *value)
  * status to exit with. End it with bench_report_end(). */
 int bench_report_begin(struct bench_report *r, int argc, char **argv, const char *command,
 		       const char *summary);
+
+/* The same for a command that takes the path of its input as its one argument. */
+int bench_report_begin_path(struct bench_report *r, int argc, char **argv, const char *command,
+			    const char *summary);
 
 /* A heading above the rows that follow. */
 void bench_report_section(struct bench_report *r, const char *title);

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -15,12 +16,22 @@
 
 /* --- measuring --- */
 
-static double run_us(bench_fn fn, void *ctx, uint64_t rounds)
+static double now_us(const struct bench_report *r)
 {
-	uint64_t start = io_monotonic_us();
+	struct timespec t;
+
+	if (!r->cpu_time)
+		return (double)io_monotonic_us();
+	CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static double run_us(const struct bench_report *r, bench_fn fn, void *ctx, uint64_t rounds)
+{
+	double start = now_us(r);
 
 	fn(ctx, rounds);
-	return (double)(io_monotonic_us() - start);
+	return now_us(r) - start;
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -39,10 +50,10 @@ struct bench_figure bench_measure(const struct bench_report *r, bench_fn fn, voi
 	uint64_t rounds = 1;
 	unsigned i;
 
-	while (run_us(fn, ctx, rounds) < want_us)
+	while (run_us(r, fn, ctx, rounds) < want_us)
 		rounds *= 2;
 	for (i = 0; i < r->repeat_count; i++)
-		times[i] = run_us(fn, ctx, rounds) * 1000.0 / ((double)rounds * operations);
+		times[i] = run_us(r, fn, ctx, rounds) * 1000.0 / ((double)rounds * operations);
 	qsort(times, r->repeat_count, sizeof(times[0]), compare_doubles);
 	return (struct bench_figure){
 		.median = times[r->repeat_count / 2],
@@ -147,15 +158,15 @@ static void write_head(struct bench_report *r, const char *command)
 
 /* --- options --- */
 
-static void print_help(const char *command, const char *summary)
+static void print_help(const char *command, const char *summary, bool takes_path)
 {
-	printf("usage: weft-bench %s [options]\n\n%s\n\n"
+	printf("usage: weft-bench %s [options]%s\n\n%s\n\n"
 	       "  --repeat N    repetitions of each measurement, 1 to %d (default %d)\n"
 	       "  --time MS     a repetition's least duration, 1 to %d (default %d)\n"
 	       "  --json FILE   write the result as JSON besides (- for standard output, last)\n"
 	       "  --help        this text\n\n"
 	       "Exit status: 0 done, 1 the result could not be written, 2 wrong usage.\n",
-	       command, summary, REPEAT_MAX, REPEAT_DEFAULT, TIME_MAX_MS, TIME_DEFAULT_MS);
+	       command, takes_path ? " PATH" : "", summary, REPEAT_MAX, REPEAT_DEFAULT, TIME_MAX_MS, TIME_DEFAULT_MS);
 }
 
 static bool read_number(unsigned *out, const char *text, unsigned max, const char *option)
@@ -174,7 +185,7 @@ static bool read_number(unsigned *out, const char *text, unsigned max, const cha
 
 /* -1 to go on, else the exit status. */
 static int read_options(struct bench_report *r, int argc, char **argv, const char *command,
-			const char *summary)
+			const char *summary, bool takes_path)
 {
 	static const struct option options[] = {
 		{ "repeat", required_argument, NULL, 'r' },
@@ -190,7 +201,7 @@ static int read_options(struct bench_report *r, int argc, char **argv, const cha
 	while (ok && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
 		case 'h':
-			print_help(command, summary);
+			print_help(command, summary, takes_path);
 			return BENCH_EXIT_OK;
 		case 'j':
 			r->json_path = optarg;
@@ -207,6 +218,13 @@ static int read_options(struct bench_report *r, int argc, char **argv, const cha
 	}
 	if (!ok)
 		return BENCH_EXIT_USAGE;
+	if (takes_path && optind == argc) {
+		fprintf(stderr, "weft-bench: %s needs a path (see weft-bench %s --help)\n", command,
+			command);
+		return BENCH_EXIT_USAGE;
+	}
+	if (takes_path)
+		r->path = argv[optind++];
 	if (optind < argc) {
 		fprintf(stderr, "weft-bench: unexpected argument '%s' (see weft-bench %s --help)\n",
 			argv[optind], command);
@@ -217,8 +235,8 @@ static int read_options(struct bench_report *r, int argc, char **argv, const cha
 
 /* --- the report --- */
 
-int bench_report_begin(struct bench_report *r, int argc, char **argv, const char *command,
-		       const char *summary)
+static int report_begin(struct bench_report *r, int argc, char **argv, const char *command,
+			const char *summary, bool takes_path)
 {
 	int status;
 
@@ -226,12 +244,24 @@ int bench_report_begin(struct bench_report *r, int argc, char **argv, const char
 		.repeat_count = REPEAT_DEFAULT,
 		.repeat_ms = TIME_DEFAULT_MS,
 	};
-	status = read_options(r, argc, argv, command, summary);
+	status = read_options(r, argc, argv, command, summary, takes_path);
 	if (status >= 0)
 		return status;
 	jout_init(&r->out, &r->json);
 	write_head(r, command);
 	return -1;
+}
+
+int bench_report_begin(struct bench_report *r, int argc, char **argv, const char *command,
+		       const char *summary)
+{
+	return report_begin(r, argc, argv, command, summary, false);
+}
+
+int bench_report_begin_path(struct bench_report *r, int argc, char **argv, const char *command,
+			    const char *summary)
+{
+	return report_begin(r, argc, argv, command, summary, true);
 }
 
 void bench_report_section(struct bench_report *r, const char *title)

@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
 	{ "consensus", bench_consensus, "agreement on a block, by the number of validators" },
 	{ "crypto", bench_crypto, "signatures and hashes on one core" },
+	{ "evm", bench_evm, "contract code: programs in state-test files, gas per second" },
 	{ "exec", bench_exec, "blocks of transfers: execution, roots, the state tree" },
 	{ "latency", bench_latency, "from a transfer to its receipt, on an idle node" },
 	{ "load", bench_load, "transfers that a running node mines per second" },

@@ -1,14 +1,8 @@
 #include "crypto/digest.h"
 
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include "base/check.h"
-
-void sha256(struct hash *out, struct bytes message)
-{
-	SHA256(message.data, message.size, out->bytes);
-}
 
 void ripemd160(uint8_t out[RIPEMD160_SIZE], struct bytes message)
 {

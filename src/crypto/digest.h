@@ -1,12 +1,10 @@
 /*
- * digest - SHA-256 (FIPS 180-4) and RIPEMD-160, with OpenSSL behind them.
+ * digest - RIPEMD-160, with OpenSSL behind it. (SHA-256: kdf.h. Keccak: keccak.h.)
  */
 #ifndef WEFT_CRYPTO_DIGEST_H
 #define WEFT_CRYPTO_DIGEST_H
 
 #include "base/bytes.h"
-
-void sha256(struct hash *out, struct bytes message);
 
 /* OpenSSL 3.0.7 and later have it in the default provider; elsewhere the legacy
  * one must be there: its absence is fatal. */

@@ -83,7 +83,7 @@ static const struct rpc_method methods[] = {
 	  "object" },
 	{ "eth_blobBaseFee", "", call_blob_base_fee, NULL, 1, "Blobs are not taken here.", "0x1" },
 	{ "eth_sendRawTransaction", "data", call_send_raw, &errand_send_raw, 6,
-	  "Gives a signed transaction (type 0, 1 or 2) to the pool.", "hash" },
+	  "Gives a signed transaction (type 0, 1, 2 or 4) to the pool.", "hash" },
 	{ "txpool_status", "", call_pool_status, &errand_pool_status, 1,
 	  "How many transactions wait, and how many of them behind a gap.",
 	  "object: pending, queued" },

@@ -3,6 +3,7 @@
 #include "crypto/blake2f.h"
 #include "crypto/bn254.h"
 #include "crypto/digest.h"
+#include "crypto/kdf.h"
 #include "crypto/modexp.h"
 #include "crypto/p256.h"
 #include "vm/word.h"

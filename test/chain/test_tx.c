@@ -132,8 +132,8 @@ Test(tx, decode_refuses_types_that_do_not_exist)
 {
 	refuse("", CHAIN_E_TX_FORMAT, "no bytes");
 	refuse("00c0", CHAIN_E_TX_TYPE, "transaction type not supported");
-	refuse("03c0", CHAIN_E_TX_TYPE, "transaction type not supported");
-	refuse("04c0", CHAIN_E_TX_TYPE, "transaction type not supported");
+	refuse("03c0", CHAIN_E_TX_TYPE, "transaction type not supported: blob transactions");
+	refuse("05c0", CHAIN_E_TX_TYPE, "transaction type not supported");
 	refuse("7f", CHAIN_E_TX_TYPE, "transaction type not supported");
 	refuse("80", CHAIN_E_TX_TYPE, "transaction type not supported");
 	refuse("b801ff", CHAIN_E_TX_TYPE, "transaction type not supported");

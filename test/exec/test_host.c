@@ -56,7 +56,7 @@ Test(exec_host, account_tells_existence_and_code)
 	struct fixture f;
 	struct wei wei;
 	struct hash code_hash;
-	struct buf code = { 0 };
+	struct vm_code *code;
 	struct addr nobody = address_of(99);
 	bool exists;
 
@@ -69,10 +69,9 @@ Test(exec_host, account_tells_existence_and_code)
 	cr_assert(hash_equal(&code_hash, &header_empty_code_hash));
 	cr_assert_eq(wei.n.limbs[0], 1000);
 	cr_assert(f.host.table.code(&f.host, &f.contract, &code));
-	cr_assert(bytes_equal(buf_bytes(&code), bytes_of_str("\x60\x01")));
+	cr_assert(bytes_equal(code->bytes, bytes_of_str("\x60\x01")));
 	cr_assert_eq(f.host.table.gas_price.n.limbs[0], 7);
 	cr_assert(addr_equal(&f.host.table.origin, &f.a));
-	buf_clear(&code);
 	teardown(&f);
 }
 
@@ -227,18 +226,18 @@ Test(exec_host, call_moves_value)
 
 	setup(&f);
 	m = message(&f, &f.b, 300);
-	cr_assert(f.host.table.call(&f.host, &m, &r));
+	cr_assert(host_call(&f.host, &m, &r));
 	cr_assert_eq(r.status, VM_SUCCESS);
 	cr_assert_eq(r.gas_left, 100000);
 	cr_assert_eq(balance(&f, &f.a), 700);
 	cr_assert_eq(balance(&f, &f.b), 300);
 	m.value = wei_of(701); /* more than there is: nothing ran, the gas stays */
-	cr_assert(f.host.table.call(&f.host, &m, &r));
+	cr_assert(host_call(&f.host, &m, &r));
 	cr_assert_eq(r.status, VM_REVERT);
 	cr_assert_eq(r.gas_left, 100000);
 	cr_assert_eq(balance(&f, &f.b), 300);
 	m.kind = VM_DELEGATECALL; /* the value is only told, not moved */
-	cr_assert(f.host.table.call(&f.host, &m, &r));
+	cr_assert(host_call(&f.host, &m, &r));
 	cr_assert_eq(r.status, VM_SUCCESS);
 	cr_assert_eq(balance(&f, &f.a), 700);
 	teardown(&f);
@@ -255,14 +254,14 @@ Test(exec_host, call_finds_native_contracts)
 	m.kind = VM_STATICCALL;
 	m.is_static = true;
 	m.input = bytes_of("\x96\xc8\x2e\x57", 4);
-	cr_assert(f.host.table.call(&f.host, &m, &r));
+	cr_assert(host_call(&f.host, &m, &r));
 	cr_assert_eq(r.status, VM_SUCCESS);
 	cr_assert_eq(r.gas_left, 100000 - 2303);
 	cr_assert_eq(r.output.data[31], 4);
 	buf_clear(&r.output);
 	m.kind = VM_CALL; /* value goes there and back */
 	m.value = wei_of(10);
-	cr_assert(f.host.table.call(&f.host, &m, &r));
+	cr_assert(host_call(&f.host, &m, &r));
 	cr_assert_eq(r.status, VM_REVERT);
 	cr_assert_eq(balance(&f, &f.a), 1000);
 	cr_assert_eq(balance(&f, &native_validators_address), 0);
@@ -270,37 +269,92 @@ Test(exec_host, call_finds_native_contracts)
 	m.kind = VM_DELEGATECALL;
 	m.value = wei_of(0);
 	m.recipient = f.a;
-	cr_assert(f.host.table.call(&f.host, &m, &r));
+	cr_assert(host_call(&f.host, &m, &r));
 	cr_assert_eq(r.status, VM_REVERT);
 	buf_clear(&r.output);
 	m = message(&f, &native_validators_address, 0);
 	m.gas = 199;
-	cr_assert(f.host.table.call(&f.host, &m, &r));
+	cr_assert(host_call(&f.host, &m, &r));
 	cr_assert_eq(r.status, VM_FAILURE);
 	cr_assert_eq(r.gas_left, 0);
 	buf_clear(&r.output);
 	teardown(&f);
 }
 
-Test(exec_host, call_that_needs_an_evm_ends_the_transaction)
+/* PUSH1 7, PUSH0, SSTORE; PUSH1 32, PUSH0, RETURN: what is kept, and what is given. */
+static const uint8_t store_seven[] = { 0x60, 0x07, 0x5f, 0x55, 0x60, 0x20, 0x5f, 0xf3 };
+
+Test(exec_host, call_runs_code)
 {
+	struct hash slot = exec_slot(0);
+	struct vm_storage_values v;
 	struct fixture f;
 	struct vm_result r;
 	struct vm_message m;
 
 	setup(&f);
+	cr_assert(f.host.table.set_code(&f.host, &f.contract,
+					bytes_of(store_seven, sizeof(store_seven))));
 	m = message(&f, &f.contract, 5);
-	cr_assert_not(f.host.table.call(&f.host, &m, &r));
+	cr_assert(host_call(&f.host, &m, &r));
+	cr_assert_eq(r.status, VM_SUCCESS);
+	/* 2 + 3 and 3 + 2; a cold slot set from 0; a word of memory */
+	cr_assert_eq(r.gas_left, 100000 - 10 - 22100 - 3);
+	cr_assert_eq(r.output.size, 32);
+	buf_clear(&r.output);
+	cr_assert_eq(balance(&f, &f.contract), 55);
+	cr_assert(f.host.table.storage(&f.host, &f.contract, &slot, &v));
+	cr_assert_eq(v.current.limbs[0], 7);
+	cr_assert_eq(v.original.limbs[0], 0);
+	/* too little gas: all of it is gone, and the value has not moved */
+	m.gas = 2400;
+	cr_assert(host_call(&f.host, &m, &r));
+	cr_assert_eq(r.status, VM_SUCCESS); /* the slot is warm and holds 7 already */
+	buf_clear(&r.output);
+	m.gas = 112;
+	cr_assert(host_call(&f.host, &m, &r));
 	cr_assert_eq(r.status, VM_FAILURE);
-	cr_assert_eq(f.host.failure, EXEC_E_NO_VM);
-	cr_assert_eq(balance(&f, &f.contract), 50);
-	m = message(&f, &f.b, 5); /* and nothing after it is executed */
-	cr_assert_not(f.host.table.call(&f.host, &m, &r));
-	begin(&f, bytes_of(NULL, 0));
-	cr_assert(f.host.table.call(&f.host, &m, &r));
-	m.kind = VM_CREATE2;
-	cr_assert_not(f.host.table.call(&f.host, &m, &r));
-	cr_assert_eq(f.host.failure, EXEC_E_NO_VM);
+	cr_assert_eq(r.gas_left, 0);
+	cr_assert_eq(balance(&f, &f.contract), 60);
+	buf_clear(&r.output);
+	teardown(&f);
+}
+
+/* Init code that copies itself: CODESIZE PUSH0 PUSH0 CODECOPY CODESIZE PUSH0 RETURN. */
+static const uint8_t copy_itself[] = { 0x38, 0x5f, 0x5f, 0x39, 0x38, 0x5f, 0xf3 };
+
+Test(exec_host, creation_deposits_code_once)
+{
+	struct vm_code *code;
+	struct fixture f;
+	struct vm_result r;
+	struct vm_message m;
+
+	setup(&f);
+	m = message(&f, &f.b, 9);
+	m.kind = VM_CREATE;
+	m.recipient = address_of(50);
+	m.input = bytes_of(copy_itself, sizeof(copy_itself));
+	cr_assert(host_call(&f.host, &m, &r));
+	cr_assert_eq(r.status, VM_SUCCESS);
+	cr_assert_eq(r.gas_left, 100000 - 13 - 3 - 3 - 200 * sizeof(copy_itself));
+	cr_assert(addr_equal(&r.created, &m.recipient));
+	buf_clear(&r.output);
+	cr_assert(host_code(&f.host, &m.recipient, &code));
+	cr_assert(bytes_equal(code->bytes, m.input));
+	cr_assert_eq(balance(&f, &m.recipient), 9);
+	cr_assert(host_call(&f.host, &m, &r)); /* there is one now */
+	cr_assert_eq(r.status, VM_FAILURE);
+	cr_assert_eq(r.gas_left, 0);
+	buf_clear(&r.output);
+	/* it was made in this transaction: it goes at the end, with what it gives itself */
+	cr_assert(f.host.table.self_destruct(&f.host, &m.recipient, &m.recipient));
+	cr_assert_eq(balance(&f, &m.recipient), 0);
+	cr_assert(host_code(&f.host, &m.recipient, &code));
+	cr_assert_neq(code->bytes.size, 0);
+	cr_assert(host_end(&f.host));
+	cr_assert(host_code(&f.host, &m.recipient, &code));
+	cr_assert_eq(code->bytes.size, 0);
 	teardown(&f);
 }
 

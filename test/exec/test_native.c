@@ -435,21 +435,31 @@ Test(exec_call, funds_count_only_if_named)
 	world_clear(&w);
 }
 
-Test(exec_call, what_needs_an_evm_is_refused)
+Test(exec_call, code_runs_and_creations_too)
 {
+	/* PUSH1 1 PUSH0 SSTORE, CALLDATASIZE PUSH0 MSTORE, PUSH1 32 PUSH0 RETURN */
+	static const uint8_t code[] = { 0x60, 1, 0x5f, 0x55, 0x36, 0x5f, 0x52, 0x60, 32, 0x5f, 0xf3 };
 	struct world w;
 	struct exec_call_result r;
 	struct err err = { 0 };
-	struct exec_call c = { .to = exec_history_address };
+	struct exec_call c = { .is_create = true, .data = bytes_of(code, sizeof(code)) };
+	uint64_t gas;
 
 	world_init(&w);
 	world_start(&w);
-	cr_assert_eq(exec_call(w.exec, &w.parent, world_view(&w), &c, &r, &err), EXEC_E_NO_VM);
-	cr_assert_not_null(strstr(err.message, "not executed by this version"));
-	c.to = (struct addr){ { [19] = 1 } };
-	cr_assert_eq(exec_call(w.exec, &w.parent, world_view(&w), &c, &r, &err), EXEC_E_NO_VM);
-	c.is_create = true;
-	cr_assert_eq(exec_call(w.exec, &w.parent, world_view(&w), &c, &r, &err), EXEC_E_NO_VM);
+	cr_assert_eq(exec_call(w.exec, &w.parent, world_view(&w), &c, &r, &err), OK);
+	cr_assert(r.success);
+	exec_call_result_clear(&r);
+	cr_assert_eq(exec_estimate_gas(w.exec, &w.parent, world_view(&w), &c, &gas, &err), OK);
+	c.has_gas = true;
+	c.gas = gas;
+	cr_assert_eq(exec_call(w.exec, &w.parent, world_view(&w), &c, &r, &err), OK);
+	cr_assert(r.success);
+	exec_call_result_clear(&r);
+	c.gas = gas - 1; /* the least, exactly */
+	cr_assert_eq(exec_call(w.exec, &w.parent, world_view(&w), &c, &r, &err), OK);
+	cr_assert_not(r.success);
+	exec_call_result_clear(&r);
 	world_clear(&w);
 }
 
