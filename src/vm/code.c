@@ -5,6 +5,8 @@
 #include "vm/internal.h"
 #include "vm/word.h"
 
+#define RECENT_COUNT 2
+
 /* One code under analysis. */
 struct analysis {
 	const struct vm *vm;
@@ -16,7 +18,11 @@ struct analysis {
 	int height;            /* of the stack, relative to the block's begin */
 	int need, grow;        /* the lowest and highest that it was */
 	bool is_open;          /* a block is; else what follows can't be reached */
-	enum vm_kind last;     /* the last instruction, if it may be fused, else VM_KIND_COUNT */
+	/* the block's last instructions, the newest first, as far as they may be fused */
+	struct {
+		enum vm_kind kind; /* VM_KIND_COUNT: none */
+		size_t at;
+	} recent[RECENT_COUNT];
 };
 
 /* A block that costs more is split, so that its figures fit. */
@@ -43,8 +49,24 @@ static struct vm_insn *emit(struct analysis *a, enum vm_kind kind, uint64_t imm)
 
 	vm_handler(kind, insn);
 	insn->imm = imm;
-	a->last = kind;
+	memmove(&a->recent[1], &a->recent[0], (RECENT_COUNT - 1) * sizeof(a->recent[0]));
+	a->recent[0].kind = kind;
+	a->recent[0].at = a->count - 1;
 	return insn;
+}
+
+static void forget_recent(struct analysis *a)
+{
+	for (int i = 0; i < RECENT_COUNT; i++)
+		a->recent[i].kind = VM_KIND_COUNT;
+}
+
+/* Takes the last instruction back. */
+static void retract(struct analysis *a)
+{
+	a->count = a->recent[0].at;
+	memmove(&a->recent[0], &a->recent[1], (RECENT_COUNT - 1) * sizeof(a->recent[0]));
+	a->recent[RECENT_COUNT - 1].kind = VM_KIND_COUNT;
 }
 
 static void close_block(struct analysis *a)
@@ -52,7 +74,7 @@ static void close_block(struct analysis *a)
 	struct vm_insn *head = &a->insns[a->block];
 	int room = VM_STACK_MAX - a->grow - a->need;
 
-	a->last = VM_KIND_COUNT;
+	forget_recent(a);
 	if (!a->is_open || a->vm->tracer)
 		return;
 	head->block.gas = (uint32_t)a->gas;
@@ -69,7 +91,7 @@ static void open_block(struct analysis *a)
 	a->height = a->need = a->grow = 0;
 	if (!a->vm->tracer)
 		emit(a, VM_KIND_BLOCK, 0);
-	a->last = VM_KIND_COUNT;
+	forget_recent(a);
 }
 
 static void account(struct analysis *a, const struct vm_opcode_info *info, int64_t gas)
@@ -93,6 +115,26 @@ static bool ends_code(enum vm_opcode op)
 	       op == OP_INVALID || op == OP_SELFDESTRUCT;
 }
 
+static void emit_constant(struct analysis *a, const struct u256 *value)
+{
+	if (u256_fits_u64(value)) {
+		/* the copy of a word and a constant above it */
+		if (a->recent[0].kind >= VM_KIND_DUP1 && a->recent[0].kind <= VM_KIND_DUP16 &&
+		    value->limbs[0] <= UINT32_MAX && !a->vm->tracer) {
+			uint64_t depth = a->recent[0].kind - VM_KIND_DUP1;
+
+			retract(a);
+			emit(a, VM_KIND_DUP_PUSH, value->limbs[0] << 32 | depth);
+			return;
+		}
+		emit(a, VM_KIND_PUSH, value->limbs[0]);
+		return;
+	}
+	emit(a, VM_KIND_PUSH_WIDE, 0);
+	memcpy(&a->insns[a->count], value, sizeof(*value));
+	a->count += 2;
+}
+
 static void emit_push(struct analysis *a, size_t pc, size_t size)
 {
 	struct bytes code = a->code->bytes;
@@ -100,34 +142,174 @@ static void emit_push(struct analysis *a, size_t pc, size_t size)
 	uint8_t full[32] = { 0 };
 	struct u256 value;
 
-	memcpy(full + 32 - size, code.data + pc + 1, have);
+	if (have)
+		memcpy(full + 32 - size, code.data + pc + 1, have);
 	word_load(&value, full);
-	if (u256_fits_u64(&value)) {
-		emit(a, VM_KIND_PUSH, value.limbs[0]);
-		return;
-	}
-	emit(a, VM_KIND_PUSH_WIDE, 0);
-	memcpy(&a->insns[a->count], &value, sizeof(value));
-	a->count += 2;
+	emit_constant(a, &value);
 }
 
-/* Puts the instruction together with the one before, if there is a kind for both. */
+/* --- neighbours that become one --- */
+
+/* The constant that the i-th last instruction pushes; false if it is none. */
+static bool recent_constant(const struct analysis *a, int i, struct u256 *out)
+{
+	const struct vm_insn *insn = &a->insns[a->recent[i].at];
+
+	if (a->recent[i].kind == VM_KIND_PUSH)
+		word_set(out, insn->imm);
+	else if (a->recent[i].kind == VM_KIND_PUSH_WIDE)
+		memcpy(out, insn + 1, sizeof(*out));
+	else
+		return false;
+	return true;
+}
+
+/* Compilers write masks as (1 << 160) - 1: an operation on constants is one. */
+static bool fold(struct analysis *a, enum vm_kind kind)
+{
+	struct u256 top, below, result;
+
+	if (!recent_constant(a, 0, &top))
+		return false;
+	if (kind == VM_KIND_NOT) {
+		for (int i = 0; i < 4; i++)
+			result.limbs[i] = ~top.limbs[i];
+		retract(a);
+		emit_constant(a, &result);
+		return true;
+	}
+	if (!recent_constant(a, 1, &below))
+		return false;
+	if (kind == VM_KIND_SHL)
+		word_shl(&result, &top, &below);
+	else if (kind == VM_KIND_SUB)
+		word_sub(&result, &top, &below);
+	else if (kind == VM_KIND_ADD)
+		word_add(&result, &top, &below);
+	else
+		return false;
+	retract(a);
+	retract(a);
+	emit_constant(a, &result);
+	return true;
+}
+
+static bool is_between(enum vm_kind kind, enum vm_kind first, enum vm_kind last)
+{
+	return kind >= first && kind <= last;
+}
+
+struct pair {
+	enum vm_kind first, second, both;
+};
+
+static enum vm_kind find_pair(const struct pair *table, size_t count, enum vm_kind first,
+			      enum vm_kind second)
+{
+	for (size_t i = 0; i < count; i++)
+		if (table[i].first == first && table[i].second == second)
+			return table[i].both;
+	return VM_KIND_COUNT;
+}
+
+/* Both as one in place of the first; the operand stays, or is `imm`. */
+static bool merge(struct analysis *a, enum vm_kind both, bool has_imm, uint64_t imm)
+{
+	struct vm_insn *insn = &a->insns[a->recent[0].at];
+
+	if (both == VM_KIND_COUNT)
+		return false;
+	vm_handler(both, insn);
+	if (has_imm)
+		insn->imm = imm;
+	a->recent[0].kind = both;
+	return true;
+}
+
+#define PAIR(one, two) { VM_KIND_##one, VM_KIND_##two, VM_KIND_##one##_##two }
+
+/* A comparison before a known conditional jump takes the jump over. */
+static bool fuse_jumpi(struct analysis *a)
+{
+	static const struct pair table[] = {
+		PAIR(LT, JUMPI), PAIR(GT, JUMPI), PAIR(SLT, JUMPI), PAIR(SGT, JUMPI),
+		PAIR(EQ, JUMPI), PAIR(NLT, JUMPI), PAIR(NGT, JUMPI), PAIR(NSLT, JUMPI),
+		PAIR(NSGT, JUMPI), PAIR(NEQ, JUMPI), PAIR(ISZERO, JUMPI),
+	};
+	uint64_t to = a->insns[a->recent[0].at].imm;
+	enum vm_kind both;
+
+	if (a->recent[0].kind != VM_KIND_PUSH)
+		return false;
+	both = find_pair(table, ARRAY_COUNT(table), a->recent[1].kind, VM_KIND_JUMPI);
+	if (both == VM_KIND_COUNT)
+		return merge(a, VM_KIND_PUSH_JUMPI, false, 0);
+	retract(a);
+	return merge(a, both, true, to);
+}
+
+static bool fuse_dup(struct analysis *a, enum vm_kind kind)
+{
+	static const struct {
+		enum vm_kind second, both;
+	} table[] = {
+		{ VM_KIND_ADD, VM_KIND_DUP_ADD }, { VM_KIND_SUB, VM_KIND_DUP_SUB },
+		{ VM_KIND_AND, VM_KIND_DUP_AND }, { VM_KIND_XOR, VM_KIND_DUP_XOR },
+		{ VM_KIND_LT, VM_KIND_DUP_LT }, { VM_KIND_GT, VM_KIND_DUP_GT },
+		{ VM_KIND_EQ, VM_KIND_DUP_EQ }, { VM_KIND_MLOAD, VM_KIND_DUP_MLOAD },
+		{ VM_KIND_MSTORE, VM_KIND_DUP_MSTORE },
+	};
+	uint64_t depth = a->recent[0].kind - VM_KIND_DUP1;
+
+	for (size_t i = 0; i < ARRAY_COUNT(table); i++)
+		if (table[i].second == kind)
+			return merge(a, table[i].both, true, depth);
+	return false;
+}
+
+/* Puts the instruction together with those before, if there is a kind for them. */
 static bool fuse(struct analysis *a, enum vm_kind kind)
 {
-	struct vm_insn *before = &a->insns[a->count - 1];
-	enum vm_kind fused = VM_KIND_COUNT;
+	static const struct pair table[] = {
+		PAIR(PUSH, JUMP), PAIR(PUSH, ADD), PAIR(PUSH, SUB), PAIR(PUSH, MUL),
+		PAIR(PUSH, AND), PAIR(PUSH, SHL), PAIR(PUSH, SHR), PAIR(PUSH, EQ),
+		PAIR(PUSH, LT), PAIR(PUSH, GT), PAIR(PUSH, MLOAD), PAIR(PUSH, MSTORE),
+		{ VM_KIND_PUSH_WIDE, VM_KIND_AND, VM_KIND_WIDE_AND },
+		{ VM_KIND_LT, VM_KIND_ISZERO, VM_KIND_NLT },
+		{ VM_KIND_GT, VM_KIND_ISZERO, VM_KIND_NGT },
+		{ VM_KIND_SLT, VM_KIND_ISZERO, VM_KIND_NSLT },
+		{ VM_KIND_SGT, VM_KIND_ISZERO, VM_KIND_NSGT },
+		{ VM_KIND_EQ, VM_KIND_ISZERO, VM_KIND_NEQ },
+	};
+	const enum vm_kind last = a->recent[0].kind;
 
+	if (a->vm->tracer || last == VM_KIND_COUNT)
+		return false;
+	if (fold(a, kind))
+		return true;
+	if (kind == VM_KIND_JUMPI)
+		return fuse_jumpi(a);
+	if (kind == VM_KIND_POP && is_between(last, VM_KIND_SWAP1, VM_KIND_SWAP16))
+		return merge(a, VM_KIND_SWAP_POP, true, last - VM_KIND_SWAP1 + 1ull);
+	if (kind == VM_KIND_POP && last == VM_KIND_POP)
+		return merge(a, VM_KIND_POPS, true, 2);
+	if (kind == VM_KIND_POP && last == VM_KIND_POPS) {
+		a->insns[a->recent[0].at].imm++;
+		return true;
+	}
+	if (is_between(last, VM_KIND_DUP1, VM_KIND_DUP16))
+		return fuse_dup(a, kind);
+	return merge(a, find_pair(table, ARRAY_COUNT(table), last, kind), false, 0);
+}
+
+/* Without a tracer jumps know that blocks are where they lead. */
+static enum vm_kind plain_kind(const struct analysis *a, enum vm_kind kind)
+{
 	if (a->vm->tracer)
-		return false;
-	if (a->last == VM_KIND_PUSH && kind == VM_KIND_JUMP)
-		fused = VM_KIND_PUSH_JUMP;
-	else if (a->last == VM_KIND_PUSH && kind == VM_KIND_JUMPI)
-		fused = VM_KIND_PUSH_JUMPI;
-	if (fused == VM_KIND_COUNT)
-		return false;
-	vm_handler(fused, before);
-	a->last = fused;
-	return true;
+		return kind;
+	if (kind == VM_KIND_JUMP)
+		return VM_KIND_JUMP_BLOCK;
+	return kind == VM_KIND_JUMPI ? VM_KIND_JUMPI_BLOCK : kind;
 }
 
 static void decode_one(struct analysis *a, size_t pc)
@@ -151,7 +333,7 @@ static void decode_one(struct analysis *a, size_t pc)
 	if (op >= OP_PUSH0 && op <= OP_PUSH32)
 		emit_push(a, pc, op - OP_PUSH0);
 	else if (!fuse(a, kind))
-		emit(a, kind, pc);
+		emit(a, plain_kind(a, kind), pc);
 	if (ends_code(op)) {
 		close_block(a);
 		a->is_open = false;
@@ -160,21 +342,44 @@ static void decode_one(struct analysis *a, size_t pc)
 	}
 }
 
-/* Jumps whose destination is a constant: from the place in the code to the instruction. */
+static bool has_target(const struct vm_insn *insn)
+{
+	static const enum vm_kind jumps[] = {
+		VM_KIND_PUSH_JUMP, VM_KIND_PUSH_JUMPI, VM_KIND_LT_JUMPI, VM_KIND_GT_JUMPI,
+		VM_KIND_SLT_JUMPI, VM_KIND_SGT_JUMPI, VM_KIND_EQ_JUMPI, VM_KIND_NLT_JUMPI,
+		VM_KIND_NGT_JUMPI, VM_KIND_NSLT_JUMPI, VM_KIND_NSGT_JUMPI, VM_KIND_NEQ_JUMPI,
+		VM_KIND_ISZERO_JUMPI,
+	};
+	struct vm_insn jump;
+
+	for (size_t i = 0; i < ARRAY_COUNT(jumps); i++) {
+		vm_handler(jumps[i], &jump);
+		if (insn->run.label == jump.run.label)
+			return true;
+	}
+	return false;
+}
+
+static bool is_wide(const struct vm_insn *insn)
+{
+	struct vm_insn push, mask;
+
+	vm_handler(VM_KIND_PUSH_WIDE, &push);
+	vm_handler(VM_KIND_WIDE_AND, &mask);
+	return insn->run.label == push.run.label || insn->run.label == mask.run.label;
+}
+
+/* Jumps whose destination is a constant: from the place in the code to the block. */
 static void resolve_jumps(struct vm_code *code, size_t count)
 {
 	const struct vm_insn *nowhere = &code->insns[count - 1];
-	struct vm_insn jump, jumpi, wide;
 
-	vm_handler(VM_KIND_PUSH_JUMP, &jump);
-	vm_handler(VM_KIND_PUSH_JUMPI, &jumpi);
-	vm_handler(VM_KIND_PUSH_WIDE, &wide);
 	for (size_t i = 0; i < count; i++) {
 		struct vm_insn *insn = &code->insns[i];
 
-		if (insn->run.label == wide.run.label) {
+		if (is_wide(insn)) {
 			i += 2;
-		} else if (insn->run.label == jump.run.label || insn->run.label == jumpi.run.label) {
+		} else if (has_target(insn)) {
 			uint32_t place = insn->imm < code->bytes.size ? code->jumps[insn->imm] : 0;
 
 			insn->target = place ? &code->insns[place - 1] : nowhere;
@@ -214,7 +419,8 @@ void vm_code_prepare(struct vm *vm, struct vm_code *code)
 	}
 	emit(&a, VM_KIND_STOP, 0);
 	close_block(&a);
-	emit(&a, VM_KIND_INVALID, 0); /* where jumps to nowhere lead */
+	/* where jumps to nowhere lead: a block that nothing can enter */
+	emit(&a, VM_KIND_BLOCK, 0)->block.need = NEED_IMPOSSIBLE;
 	CHECK(a.count <= insn_count_max(bytes));
 	code->insns = xrealloc(a.insns, a.count * sizeof(a.insns[0]));
 	resolve_jumps(code, a.count);

@@ -15,7 +15,7 @@
 #define CODE_FORBIDDEN_BYTE 0xef /* EIP-3541 */
 
 /* Memory that a depth keeps between two runs. */
-#define MEMORY_KEPT_SIZE (64 * KIB)
+#define MEMORY_KEPT_SIZE(depth) ((depth) < 8 ? 1 * MIB : 8 * KIB)
 
 /* --- ends --- */
 
@@ -329,7 +329,7 @@ static void tidy(struct vm *vm)
 			vm_code_unref(f->code);
 			f->code = NULL;
 		}
-		if (f->memory_capacity > MEMORY_KEPT_SIZE) {
+		if (f->memory_capacity > MEMORY_KEPT_SIZE(i)) {
 			free(f->memory);
 			f->memory = NULL;
 			f->memory_capacity = 0;

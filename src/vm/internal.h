@@ -42,7 +42,7 @@ struct vm_insn {
 		vm_op_fn *fn;
 	} run;
 	union {
-		uint64_t imm;                  /* PUSH, PC, TRACE: a constant, a place */
+		uint64_t imm;                  /* PUSH, PC, TRACE: a constant, a place; DUP_…: how deep */
 		const struct vm_insn *target;  /* of a jump that is known */
 		struct {
 			uint32_t gas;          /* of all instructions of the block */
@@ -71,8 +71,22 @@ struct vm_insn {
 	KIND(STATICCALL) KIND(REVERT) KIND(INVALID) KIND(SELFDESTRUCT)
 /* those that only decoding knows, */
 #define VM_KIND_INNER(KIND) KIND(BLOCK) KIND(TRACE) KIND(PUSH) KIND(PUSH_WIDE)
-/* and neighbours that are run as one; PUSH stands for a constant below 2^64. */
-#define VM_KIND_FUSED(KIND) KIND(PUSH_JUMP) KIND(PUSH_JUMPI)
+/* and neighbours that are run as one; PUSH stands for a constant below 2^64, DUP and
+ * SWAP for any of theirs, N… for the comparison with ISZERO behind it, …_JUMPI for one
+ * with a known jump behind it. JUMP_BLOCK and JUMPI_BLOCK are JUMP and JUMPI where
+ * destinations are blocks, that is, without a tracer. */
+#define VM_KIND_FUSED(KIND)                                                              \
+	KIND(JUMP_BLOCK) KIND(JUMPI_BLOCK) KIND(PUSH_JUMP) KIND(PUSH_JUMPI)              \
+	KIND(LT_JUMPI) KIND(GT_JUMPI) KIND(SLT_JUMPI) KIND(SGT_JUMPI) KIND(EQ_JUMPI)     \
+	KIND(NLT_JUMPI) KIND(NGT_JUMPI) KIND(NSLT_JUMPI) KIND(NSGT_JUMPI)                \
+	KIND(NEQ_JUMPI) KIND(ISZERO_JUMPI)                                               \
+	KIND(NLT) KIND(NGT) KIND(NSLT) KIND(NSGT) KIND(NEQ)                              \
+	KIND(PUSH_ADD) KIND(PUSH_SUB) KIND(PUSH_MUL) KIND(PUSH_AND) KIND(PUSH_SHL)       \
+	KIND(PUSH_SHR) KIND(PUSH_EQ) KIND(PUSH_LT) KIND(PUSH_GT) KIND(PUSH_MLOAD)        \
+	KIND(PUSH_MSTORE) KIND(WIDE_AND)                                                 \
+	KIND(DUP_ADD) KIND(DUP_SUB) KIND(DUP_AND) KIND(DUP_XOR) KIND(DUP_LT)             \
+	KIND(DUP_GT) KIND(DUP_EQ) KIND(DUP_MLOAD) KIND(DUP_MSTORE) KIND(DUP_PUSH)        \
+	KIND(SWAP_POP) KIND(POPS)
 
 enum vm_kind {
 #define VM_KIND(name) VM_KIND_##name,

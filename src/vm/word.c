@@ -3,6 +3,10 @@
 
 #include "base/check.h"
 
+/* The lengths of a divisor are constants in most calls: what runs over its limbs is to
+ * be unrolled there. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 /* ⌊(high, low) / d⌋ for high < d, and the remainder. */
 static inline uint64_t divide_2by1(uint64_t high, uint64_t low, uint64_t d, uint64_t *rest)
 {
@@ -28,10 +32,11 @@ static inline int limb_count(const uint64_t *a, int count)
 }
 
 /* u[0..n] -= q · v[0..n-1]; true if that went below zero. */
-static inline bool multiply_subtract(uint64_t *u, const uint64_t *v, int n, uint64_t q)
+static ALWAYS_INLINE bool multiply_subtract(uint64_t *u, const uint64_t *v, int n, uint64_t q)
 {
 	uint64_t carry = 0, borrow = 0;
 
+#pragma GCC unroll 4
 	for (int i = 0; i < n; i++) {
 		word_u128 p = (word_u128)q * v[i] + carry;
 
@@ -41,7 +46,7 @@ static inline bool multiply_subtract(uint64_t *u, const uint64_t *v, int n, uint
 	return word_subb(&u[n], u[n], carry, borrow);
 }
 
-static inline void add_back(uint64_t *u, const uint64_t *v, int n)
+static ALWAYS_INLINE void add_back(uint64_t *u, const uint64_t *v, int n)
 {
 	uint64_t carry = 0;
 
@@ -52,7 +57,7 @@ static inline void add_back(uint64_t *u, const uint64_t *v, int n)
 
 /* One digit of the quotient: u[0..n] / v[0..n-1], v normalised, n ≥ 2. Leaves the
  * remainder in u. */
-static inline uint64_t divide_step(uint64_t *u, const uint64_t *v, int n)
+static ALWAYS_INLINE uint64_t divide_step(uint64_t *u, const uint64_t *v, int n)
 {
 	uint64_t q, rest;
 
@@ -79,14 +84,14 @@ static inline uint64_t divide_step(uint64_t *u, const uint64_t *v, int n)
 	return q;
 }
 
-static inline void shift_left(uint64_t *out, const uint64_t *a, int count, unsigned s)
+static ALWAYS_INLINE void shift_left(uint64_t *out, const uint64_t *a, int count, unsigned s)
 {
 	for (int i = count - 1; i > 0; i--)
 		out[i] = a[i] << s | a[i - 1] >> 1 >> (63 - s);
 	out[0] = a[0] << s;
 }
 
-static inline void shift_right(uint64_t *out, const uint64_t *a, int count, unsigned s)
+static ALWAYS_INLINE void shift_right(uint64_t *out, const uint64_t *a, int count, unsigned s)
 {
 	for (int i = 0; i + 1 < count; i++)
 		out[i] = a[i] >> s | a[i + 1] << 1 << (63 - s);
@@ -95,7 +100,7 @@ static inline void shift_right(uint64_t *out, const uint64_t *a, int count, unsi
 
 /* a (m ≤ 8 limbs, the highest not 0) by b (n ≤ 4 limbs, likewise, n ≤ m): quotient,
  * if it is wanted, of m - n + 1 limbs and remainder of n. */
-static inline void divide(uint64_t *quotient, uint64_t *rest, const uint64_t *a, int m,
+static ALWAYS_INLINE void divide(uint64_t *quotient, uint64_t *rest, const uint64_t *a, int m,
 			  const uint64_t *b, int n)
 {
 	uint64_t u[9], v[4];
@@ -290,28 +295,6 @@ void word_exp(struct u256 *out, const struct u256 *a, const struct u256 *e)
 			word_mul(&base, &base, &base);
 	}
 	*out = result;
-}
-
-void word_signextend(struct u256 *out, const struct u256 *index, const struct u256 *a)
-{
-	unsigned bit;
-	uint64_t fill;
-	struct u256 r = *a;
-
-	if (!u256_fits_u64(index) || index->limbs[0] >= 31) {
-		*out = *a;
-		return;
-	}
-	bit = (unsigned)index->limbs[0] * 8 + 7;
-	fill = (uint64_t)-(int64_t)(a->limbs[bit / 64] >> (bit % 64) & 1);
-	for (unsigned i = bit / 64 + 1; i < 4; i++)
-		r.limbs[i] = fill;
-	if (bit % 64 != 63) {
-		uint64_t high = UINT64_MAX << (bit % 64 + 1);
-
-		r.limbs[bit / 64] = (r.limbs[bit / 64] & ~high) | (fill & high);
-	}
-	*out = r;
 }
 
 void word_byte(struct u256 *out, const struct u256 *index, const struct u256 *a)

@@ -156,6 +156,27 @@ static inline void word_mul(struct u256 *out, const struct u256 *a, const struct
 	out->limbs[3] = r3;
 }
 
+static inline void word_add_small(struct u256 *a, uint64_t b)
+{
+	uint64_t c = word_addc(&a->limbs[0], a->limbs[0], b, 0);
+
+	c = word_addc(&a->limbs[1], a->limbs[1], 0, c);
+	c = word_addc(&a->limbs[2], a->limbs[2], 0, c);
+	word_addc(&a->limbs[3], a->limbs[3], 0, c);
+}
+
+static inline void word_mul_small(struct u256 *a, uint64_t b)
+{
+	word_u128 t = (word_u128)a->limbs[0] * b;
+
+	a->limbs[0] = (uint64_t)t;
+	t = (word_u128)a->limbs[1] * b + (uint64_t)(t >> 64);
+	a->limbs[1] = (uint64_t)t;
+	t = (word_u128)a->limbs[2] * b + (uint64_t)(t >> 64);
+	a->limbs[2] = (uint64_t)t;
+	a->limbs[3] = a->limbs[3] * b + (uint64_t)(t >> 64);
+}
+
 /* n < 256 */
 static inline void word_shl_small(struct u256 *out, const struct u256 *a, unsigned n)
 {
@@ -264,7 +285,25 @@ void word_mulmod(struct u256 *out, const struct u256 *a, const struct u256 *b, c
 void word_exp(struct u256 *out, const struct u256 *a, const struct u256 *e);
 
 /* Extends the sign of the number in the lowest index + 1 bytes. */
-void word_signextend(struct u256 *out, const struct u256 *index, const struct u256 *a);
+static inline void word_signextend(struct u256 *out, const struct u256 *index, const struct u256 *a)
+{
+	uint64_t limb, fill;
+	unsigned place, s;
+
+	*out = *a;
+	if ((index->limbs[1] | index->limbs[2] | index->limbs[3]) || index->limbs[0] >= 31)
+		return;
+	place = (unsigned)index->limbs[0] / 8;
+	s = 56 - (unsigned)index->limbs[0] % 8 * 8;
+	limb = (uint64_t)((int64_t)(a->limbs[place] << s) >> s);
+	fill = (uint64_t)((int64_t)limb >> 63);
+	out->limbs[3] = fill;
+	if (place < 2)
+		out->limbs[2] = fill;
+	if (place < 1)
+		out->limbs[1] = fill;
+	out->limbs[place] = limb;
+}
 
 /* Byte `index` from the most significant one; 0 beyond. */
 void word_byte(struct u256 *out, const struct u256 *index, const struct u256 *a);
