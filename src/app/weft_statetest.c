@@ -416,6 +416,8 @@ int main(int argc, char **argv)
 		good = run_alone(&o, &files, &sum) && good;
 	else
 		good = run_workers(&o, &files, &sum) && good;
+	if (!good)
+		fputs("weft-statetest: something could not be read or run to its end\n", stderr);
 	for (size_t i = 0; i < files.count; i++)
 		free(files.paths[i]);
 	free(files.paths);

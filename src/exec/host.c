@@ -258,8 +258,11 @@ void host_logs(struct host *h, struct receipt *r)
 	if (h->log_count == 0)
 		return;
 	for (size_t i = 0; i < h->log_count; i++) {
-		h->logs[i].data.data = data;
-		data += h->logs[i].data.size;
+		size_t size = h->logs[i].data.size;
+
+		h->logs[i].data.data = size ? data : NULL;
+		if (size)
+			data += size;
 	}
 	receipt_set_logs(r, h->logs, h->log_count);
 }

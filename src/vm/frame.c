@@ -93,15 +93,20 @@ struct vm_frame *vm_end_failure(struct vm_frame *f)
 	return f->vm->host_failed ? NULL : vm_end(f, VM_FAILURE, bytes_of(NULL, 0));
 }
 
+/* Memory that is there; without a size the offset can be anything. */
+static struct bytes memory_part(const struct vm_frame *f, const struct u256 *offset,
+				const struct u256 *size)
+{
+	return size->limbs[0] ? bytes_of(f->memory + offset->limbs[0], size->limbs[0])
+			      : bytes_of(NULL, 0);
+}
+
 struct vm_frame *vm_end_output(struct vm_frame *f, enum vm_status status)
 {
-	uint64_t size;
-
 	f->gas = vm_grow_words(f, f->sp, f->sp - 1, f->gas);
 	if (f->gas < 0)
 		return vm_end_failure(f);
-	size = f->sp[-1].limbs[0];
-	return vm_end(f, status, bytes_of(size ? f->memory + f->sp->limbs[0] : NULL, size));
+	return vm_end(f, status, memory_part(f, f->sp, f->sp - 1));
 }
 
 /* --- beginnings --- */
@@ -239,9 +244,7 @@ struct vm_frame *vm_call(struct vm_frame *f, enum vm_call_kind kind)
 	f->gas = gas - (int64_t)m.gas;
 	if (moves)
 		m.gas += GAS_CALL_STIPEND;
-	m.input = bytes_of(f->memory + range->limbs[0], range[-1].limbs[0]);
-	if (m.input.size == 0)
-		m.input.data = NULL;
+	m.input = memory_part(f, range, range - 1);
 	f->out_offset = range[-2].limbs[0];
 	f->out_size = range[-3].limbs[0];
 	f->sp = f->sp - (has_value ? 7 : 6);
@@ -273,7 +276,7 @@ struct vm_frame *vm_create(struct vm_frame *f, enum vm_call_kind kind)
 		return vm_end_failure(f);
 	m.gas = (uint64_t)(gas - gas / 64);
 	f->gas = gas - (int64_t)m.gas;
-	m.input = bytes_of(size->limbs[0] ? f->memory + offset->limbs[0] : NULL, size->limbs[0]);
+	m.input = memory_part(f, offset, size);
 	if (kind == VM_CREATE2)
 		vm_slot(&m.salt, f->sp - 3);
 	f->out_offset = f->out_size = 0;

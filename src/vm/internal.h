@@ -21,7 +21,13 @@
  * arguments; else all are labels of one function, reached by computed goto. The
  * bodies are the same.
  */
-#if defined(__clang__) && __clang_major__ >= 19 && defined(__x86_64__) && defined(__OPTIMIZE__)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define VM_SANITIZED 1 /* clang 19 can't have both */
+#endif
+#endif
+#if defined(__clang__) && __clang_major__ >= 19 && defined(__x86_64__) && \
+	defined(__OPTIMIZE__) && !defined(VM_SANITIZED)
 #define VM_TAIL_CALLS 1
 #define VM_OP_CALL __attribute__((preserve_none))
 #else

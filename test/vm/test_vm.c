@@ -1,0 +1,299 @@
+/* The machine, asked through a host of a few accounts. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "vm/world.h"
+
+struct fixture {
+	struct vm *vm;
+	struct world w;
+	struct vm_result r;
+};
+
+static void setup(struct fixture *f, enum revision revision)
+{
+	f->vm = vm_new(revision, MIB, 1);
+	world_init(&f->w, f->vm, revision);
+	f->r = (struct vm_result){ 0 };
+}
+
+static void teardown(struct fixture *f)
+{
+	buf_clear(&f->r.output);
+	world_clear(&f->w);
+	vm_free(f->vm);
+}
+
+/* Runs code, given as the bytes of a string, from a fresh result. */
+#define RUN(f, code, gas) run(f, bytes_of(code, sizeof(code) - 1), gas)
+
+static enum vm_status run(struct fixture *f, struct bytes code, uint64_t gas)
+{
+	world_account(&f->w, 1, code, 100);
+	buf_clear(&f->r.output);
+	cr_assert(world_call(&f->w, 1, bytes_of(NULL, 0), gas, &f->r));
+	return f->r.status;
+}
+
+static uint64_t output(const struct fixture *f)
+{
+	cr_assert_eq(f->r.output.size, 32);
+	return load_be64(f->r.output.data + 24);
+}
+
+/* MSTORE at 0 and RETURN of the topmost word. */
+#define GIVE "\x5f\x52\x60\x20\x5f\xf3"
+
+Test(vm, gas_is_exact_within_blocks)
+{
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	/* PUSH1 PUSH1 ADD (9, whatever they are run as), GAS (2) */
+	cr_assert_eq(RUN(&f, "\x60\x01\x60\x02\x01\x5a" GIVE, 1000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 1000 - 11);
+	/* + PUSH0 MSTORE(3 + 3) PUSH1 PUSH0 */
+	cr_assert_eq(f.r.gas_left, 1000 - 11 - 2 - 6 - 3 - 2);
+	cr_assert_eq(RUN(&f, "\x60\x01\x60\x02\x01\x5a" GIVE, 24), VM_SUCCESS);
+	cr_assert_eq(f.r.gas_left, 0);
+	cr_assert_eq(RUN(&f, "\x60\x01\x60\x02\x01\x5a" GIVE, 23), VM_FAILURE);
+	cr_assert_eq(f.r.gas_left, 0);
+	teardown(&f);
+}
+
+Test(vm, jumps_lead_to_jumpdests_only)
+{
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	/* over an INVALID; constant and computed */
+	cr_assert_eq(RUN(&f, "\x60\x04\x56\xfe\x5b\x60\x07" GIVE, 1000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 7);
+	cr_assert_eq(RUN(&f, "\x60\x03\x80\x01\x56\xfe\x5b\x60\x08" GIVE, 1000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 8);
+	/* into PUSH's data, where 0x5b is no instruction; beyond the end; to no JUMPDEST */
+	cr_assert_eq(RUN(&f, "\x60\x04\x56\x60\x5b\x00", 1000), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x60\x30\x56\x5b", 1000), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x60\x03\x56\x00", 1000), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x5f\x19\x56\x00", 1000), VM_FAILURE);
+	/* a jump that is not taken may lead nowhere */
+	cr_assert_eq(RUN(&f, "\x5f\x60\x30\x57\x60\x09" GIVE, 1000), VM_SUCCESS);
+	cr_assert_eq(RUN(&f, "\x60\x01\x60\x30\x57\x60\x09" GIVE, 1000), VM_FAILURE);
+	teardown(&f);
+}
+
+Test(vm, stack_has_its_bounds)
+{
+	struct fixture f;
+	struct buf code = { 0 };
+
+	setup(&f, REVISION_OSAKA);
+	cr_assert_eq(RUN(&f, "\x01", 1000), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x5f\x01", 1000), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x5f\x50\x50", 1000), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x5f\x81", 1000), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x5f\x90", 1000), VM_FAILURE);
+	memset(buf_extend(&code, 1024), 0x5f, 1024);
+	cr_assert_eq(run(&f, buf_bytes(&code), 10000), VM_SUCCESS);
+	buf_append_byte(&code, 0x5f);
+	cr_assert_eq(run(&f, buf_bytes(&code), 10000), VM_FAILURE);
+	/* a word at a time, in a loop */
+	cr_assert_eq(RUN(&f, "\x5b\x5f\x5f\x56", 100000), VM_FAILURE);
+	buf_clear(&code);
+	teardown(&f);
+}
+
+Test(vm, revisions_have_their_instructions)
+{
+	struct fixture f;
+
+	for (enum revision revision = REVISION_CANCUN; revision <= REVISION_OSAKA; revision++) {
+		setup(&f, revision);
+		cr_assert_eq(RUN(&f, "\x60\x01\x1e" GIVE, 1000), /* CLZ, EIP-7939 */
+			     revision == REVISION_OSAKA ? VM_SUCCESS : VM_FAILURE);
+		if (revision == REVISION_OSAKA)
+			cr_assert_eq(output(&f), 255);
+		cr_assert_eq(RUN(&f, "\x0c", 1000), VM_FAILURE);
+		teardown(&f);
+	}
+}
+
+/* EIP-7939's own cases. */
+Test(vm, clz_counts_leading_zeros)
+{
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	cr_assert_eq(RUN(&f, "\x5f\x1e" GIVE, 1000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 256);
+	cr_assert_eq(RUN(&f, "\x5f\x19\x1e" GIVE, 1000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 0);
+	cr_assert_eq(RUN(&f, "\x60\x40\x60\xf8\x1b\x1e" GIVE, 1000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 1);
+	teardown(&f);
+}
+
+Test(vm, memory_costs_and_has_an_end)
+{
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	/* MLOAD at 2^256 - 1, at 2^64, at 2^40 */
+	cr_assert_eq(RUN(&f, "\x5f\x19\x51", 1ull << 62), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x68\x01\0\0\0\0\0\0\0\0\x51", 1ull << 62), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x65\x01\0\0\0\0\0\x51", 1ull << 62), VM_FAILURE);
+	/* MSIZE after a byte at 31 and at 32; 3 + 3·words + words²/512 */
+	cr_assert_eq(RUN(&f, "\x5f\x60\x1f\x53\x59" GIVE, 1000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 32);
+	cr_assert_eq(RUN(&f, "\x5f\x60\x20\x53\x59" GIVE, 1000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 64);
+	cr_assert_eq(RUN(&f, "\x61\x7f\xe0\x51\x00", 5120 + 6), VM_SUCCESS); /* 1024 words */
+	cr_assert_eq(RUN(&f, "\x61\x7f\xe0\x51\x00", 5120 + 5), VM_FAILURE);
+	/* what was there in an earlier frame is zero */
+	cr_assert_eq(RUN(&f, "\x5f\x19\x60\x40\x52\x00", 1000), VM_SUCCESS);
+	cr_assert_eq(RUN(&f, "\x60\x40\x51" GIVE, 1000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 0);
+	/* no bytes, anywhere, are free: RETURN of 0 at 2^256 - 1 */
+	cr_assert_eq(RUN(&f, "\x5f\x5f\x19\xf3", 1000), VM_SUCCESS);
+	cr_assert_eq(f.r.gas_left, 1000 - 7);
+	/* EIP-211: beyond the return data */
+	cr_assert_eq(RUN(&f, "\x60\x01\x5f\x5f\x3e", 1000), VM_FAILURE);
+	teardown(&f);
+}
+
+struct counter {
+	uint32_t deepest;
+	uint64_t calls;
+};
+
+static void count_enter(void *ctx, const struct vm_message *m, uint64_t gas_left)
+{
+	struct counter *c = ctx;
+
+	(void)gas_left;
+	c->deepest = MAX(c->deepest, m->depth);
+	c->calls++;
+}
+
+/* Calls itself with all gas: PUSH0 ×5, ADDRESS, GAS, CALL. */
+#define CALL_ITSELF "\x5f\x5f\x5f\x5f\x5f\x30\x5a\xf1"
+
+Test(vm, calls_go_1024_deep)
+{
+	struct counter c = { 0 };
+	const struct vm_tracer tracer = { .ctx = &c, .enter = count_enter };
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	cr_assert_eq(RUN(&f, CALL_ITSELF GIVE, 1ull << 60), VM_SUCCESS);
+	cr_assert_eq(output(&f), 1);
+	vm_set_tracer(f.vm, &tracer);
+	cr_assert_eq(RUN(&f, CALL_ITSELF GIVE, 1ull << 60), VM_SUCCESS);
+	cr_assert_eq(c.deepest, 1024);
+	cr_assert_eq(c.calls, 1025);
+	vm_set_tracer(f.vm, NULL);
+	teardown(&f);
+}
+
+/* Each instruction hands over to the next without a native frame: else millions of
+ * them would need more stack than there is. */
+Test(vm, loops_use_no_native_stack)
+{
+	static const char *const bodies[] = {
+		"5f50", "5f5f0150", "5f5f1050", "5f515050", "5f5f52", "5f5f5f0950", "3050", "3350",
+		"5f5f5f5f5f93935050505050", "60018060020150", "5f5f2050", "5a50", "5f5450", "5860015050",
+		"5f355f5250", "5f5f5f37", "5f5f0a50", "5f5f1b5f1c5f1d1550", "5f5f5f5e", "5f8015600050",
+	};
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	for (size_t i = 0; i < ARRAY_COUNT(bodies); i++) {
+		const char *hex = bodies[i];
+		struct buf code = { 0 };
+
+		buf_append_byte(&code, 0x5b);
+		for (; *hex; hex += 2) {
+			char two[3] = { hex[0], hex[1], 0 };
+
+			buf_append_byte(&code, (uint8_t)strtoul(two, NULL, 16));
+		}
+		buf_append(&code, "\x5f\x56", 2);
+		cr_assert_eq(run(&f, buf_bytes(&code), 10000000), VM_FAILURE);
+		buf_clear(&code);
+	}
+	teardown(&f);
+}
+
+Test(vm, reverted_frames_give_data_and_keep_gas)
+{
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	/* account 2: stores, then REVERT with 32 bytes of 5 */
+	world_account(&f.w, 2, bytes_of("\x60\x01\x5f\x55\x60\x05\x5f\x52\x60\x20\x5f\xfd", 12), 0);
+	/* CALL account 2; RETURNDATASIZE + RETURNDATACOPY; add the status */
+	cr_assert_eq(RUN(&f, "\x5f\x5f\x5f\x5f\x5f\x73\xaa\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\x5a\xf1"
+			     "\x3d\x5f\x5f\x3e\x5f\x51\x01" GIVE, 100000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 5);
+	cr_assert_gt(f.r.gas_left, 60000);
+	for (size_t i = 0; i < f.w.now.slot_count; i++)
+		cr_assert(u256_is_zero(&f.w.now.slots[i].current));
+	teardown(&f);
+}
+
+Test(vm, static_frames_change_nothing)
+{
+	static const char *const codes[] = {
+		"\x5f\x5f\x55", "\x5f\x5f\x5d", "\x5f\x5f\xa0", "\x5f\x5f\x5f\xf0", "\x5f\xff",
+	};
+	static const uint8_t sizes[] = { 3, 3, 3, 4, 2 };
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
+		world_account(&f.w, 2, bytes_of(codes[i], sizes[i]), 0);
+		cr_assert_eq(RUN(&f, "\x5f\x5f\x5f\x5f\x73\xaa\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\x62\x01\0\0\xfa"
+				     GIVE, 200000), VM_SUCCESS);
+		cr_assert_eq(output(&f), 0, "code %zu", i);
+	}
+	teardown(&f);
+}
+
+Test(vm, host_that_fails_ends_the_run)
+{
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	world_account(&f.w, 1, bytes_of(CALL_ITSELF, 8), 0);
+	f.w.fails = true;
+	cr_assert_not(world_call(&f.w, 1, bytes_of(NULL, 0), 100000, &f.r));
+	f.w.fails = false;
+	f.w.snapshot_count = 0;
+	cr_assert_eq(RUN(&f, "\x60\x07" GIVE, 1000), VM_SUCCESS);
+	teardown(&f);
+}
+
+/* Over its size the oldest code goes; what runs stays. */
+Test(vm, code_cache_is_bounded)
+{
+	struct vm *vm = vm_new(REVISION_OSAKA, 64 * KIB, 1);
+	struct vm_code *first = NULL;
+	struct hash hash = { 0 };
+	uint8_t code[1000] = { 0 };
+
+	for (uint64_t i = 1; i <= 1000; i++) {
+		struct vm_code *c;
+
+		store_be64(hash.bytes, i);
+		cr_assert_null(vm_code_find(vm, &hash));
+		c = vm_code_add(vm, &hash, bytes_of(code, sizeof(code)));
+		cr_assert_eq(vm_code_find(vm, &hash), c);
+		if (i == 1)
+			first = vm_code_ref(c);
+	}
+	store_be64(hash.bytes, 1);
+	cr_assert_null(vm_code_find(vm, &hash));
+	cr_assert_eq(first->bytes.size, sizeof(code));
+	vm_code_unref(first);
+	vm_free(vm);
+}
