@@ -136,12 +136,29 @@ static void write_g1(uint8_t out[64], const struct g1 *p)
 
 bool bn254_add(uint8_t out[64], const uint8_t in[128])
 {
+	struct fp slope, x, y;
 	struct g1 p, q;
 
 	if (!read_g1(&p, in) || !read_g1(&q, in + 64))
 		return false;
-	g1_add(&p, &p, &q);
-	write_g1(out, &p);
+	if (fp_is_zero(&p.z) || fp_is_zero(&q.z) || fp_equal(&p.x, &q.x)) {
+		g1_add(&p, &p, &q);
+		write_g1(out, &p);
+		return true;
+	}
+	/* two different affine points: the chord's slope */
+	fp_sub(&slope, &q.x, &p.x);
+	fp_invert(&slope, &slope);
+	fp_sub(&y, &q.y, &p.y);
+	fp_mul(&slope, &slope, &y);
+	fp_square(&x, &slope);
+	fp_sub(&x, &x, &p.x);
+	fp_sub(&x, &x, &q.x);
+	fp_sub(&y, &p.x, &x);
+	fp_mul(&y, &y, &slope);
+	fp_sub(&y, &y, &p.y);
+	write_fp(out, &x);
+	write_fp(out + 32, &y);
 	return true;
 }
 
