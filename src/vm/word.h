@@ -126,11 +126,38 @@ static inline void word_set(struct u256 *out, uint64_t v)
 	out->limbs[1] = out->limbs[2] = out->limbs[3] = 0;
 }
 
-/* Limb by limb: a wide load from what was just stored in limbs would wait for the
- * store to reach the cache (no forwarding across stores). */
+/* Limb by limb, which the empty assembly keeps compilers from undoing: a wide load of
+ * what was just stored in limbs waits until the stores have reached the cache. */
 static inline void word_copy(struct u256 *out, const struct u256 *a)
 {
-	*out = *a;
+	uint64_t v0 = a->limbs[0], v1 = a->limbs[1], v2 = a->limbs[2], v3 = a->limbs[3];
+
+	__asm__("" : "+r"(v0), "+r"(v1), "+r"(v2), "+r"(v3));
+	out->limbs[0] = v0;
+	out->limbs[1] = v1;
+	out->limbs[2] = v2;
+	out->limbs[3] = v3;
+}
+
+static inline void word_swap(struct u256 *a, struct u256 *b)
+{
+	uint64_t a0 = a->limbs[0], a1 = a->limbs[1], b0 = b->limbs[0], b1 = b->limbs[1];
+	uint64_t a2, a3, b2, b3;
+
+	__asm__("" : "+r"(a0), "+r"(a1), "+r"(b0), "+r"(b1));
+	a->limbs[0] = b0;
+	a->limbs[1] = b1;
+	b->limbs[0] = a0;
+	b->limbs[1] = a1;
+	a2 = a->limbs[2];
+	a3 = a->limbs[3];
+	b2 = b->limbs[2];
+	b3 = b->limbs[3];
+	__asm__("" : "+r"(a2), "+r"(a3), "+r"(b2), "+r"(b3));
+	a->limbs[2] = b2;
+	a->limbs[3] = b3;
+	b->limbs[2] = a2;
+	b->limbs[3] = a3;
 }
 
 static inline void word_mul(struct u256 *out, const struct u256 *a, const struct u256 *b)
