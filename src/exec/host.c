@@ -18,6 +18,9 @@ const struct addr exec_beacon_roots_address = { {
 	0x9f, 0xb7, 0xb8, 0xbb, 0x85, 0x22, 0xd0, 0xbe, 0xac, 0x02,
 } };
 
+/* Entries of a set that the next transaction gets as they are. */
+#define MAP_KEPT_CAPACITY 1024
+
 /* How far back BLOCKHASH sees. */
 #define BLOCK_HASH_WINDOW 256
 
@@ -594,13 +597,23 @@ void host_clear(struct host *h)
 	*h = (struct host){ 0 };
 }
 
+/* What a large transaction has left is let go of, so that the small ones after it do not
+ * pay for wiping it. */
+static void forget(struct map *m)
+{
+	if (m->capacity > MAP_KEPT_CAPACITY)
+		map_clear(m);
+	else
+		map_reset(m);
+}
+
 void host_begin(struct host *h, const struct vm_block_context *block, const struct addr *origin,
 		const struct addr *to, struct wei gas_price, struct bytes access_list)
 {
-	map_reset(&h->warm_accounts);
-	map_reset(&h->warm_slots);
-	map_reset(&h->transients);
-	map_reset(&h->created);
+	forget(&h->warm_accounts);
+	forget(&h->warm_slots);
+	forget(&h->transients);
+	forget(&h->created);
 	h->destroyed_count = h->frame_count = 0;
 	h->met_missing = false;
 	h->journal_count = h->log_count = 0;

@@ -220,6 +220,14 @@ struct tx world_template(uint64_t nonce)
 	};
 }
 
+void world_authorize(struct buf *out, struct world *w, size_t key, uint64_t chain_id,
+		     const struct addr *address, uint64_t nonce)
+{
+	struct secret_key k = secret(key);
+
+	CHECK(tx_put_authorization(out, w->ecc, chain_id, address, nonce, &k, NULL) == OK);
+}
+
 struct tx *world_sign(struct world *w, size_t key, const struct tx *t)
 {
 	struct secret_key k = secret(key);

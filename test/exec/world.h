@@ -48,6 +48,10 @@ struct tx world_template(uint64_t nonce);
 /* Signs with key `key`. */
 struct tx *world_sign(struct world *w, size_t key, const struct tx *t);
 
+/* Appends an authorization of EIP-7702 by key `key`. */
+void world_authorize(struct buf *out, struct world *w, size_t key, uint64_t chain_id,
+		     const struct addr *address, uint64_t nonce);
+
 /* Proposes a block of `txs`; its rejections' codes (may be NULL) are 0 for what went in. */
 void world_propose(struct world *w, struct tx *const txs[], size_t count, int codes[],
 		   struct exec_result *out);
