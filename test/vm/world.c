@@ -56,9 +56,7 @@ static bool do_code(void *ctx, const struct addr *address, struct vm_code **out)
 	struct world *w = ctx;
 	struct world_account *a = account(w, address);
 
-	if (!a->code)
-		a->code = vm_code_new(bytes_of(NULL, 0));
-	*out = a->code;
+	*out = a->code ? a->code : w->no_code;
 	return !w->fails;
 }
 
@@ -196,6 +194,7 @@ void world_init(struct world *w, struct vm *vm, enum revision revision)
 {
 	*w = (struct world){
 		.vm = vm,
+		.no_code = vm_code_new(bytes_of(NULL, 0)),
 		.block = { .height = 1000, .timestamp = 1700000000, .gas_limit = 30000000,
 			   .chain_id = 31337, .base_fee = wei_of(7), .blob_base_fee = wei_of(1),
 			   .revision = revision },
@@ -226,6 +225,7 @@ void world_clear(struct world *w)
 {
 	for (size_t i = 0; i < w->now.account_count; i++)
 		vm_code_unref(w->now.accounts[i].code);
+	vm_code_unref(w->no_code);
 	free(w->snapshots);
 	*w = (struct world){ 0 };
 }

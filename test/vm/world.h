@@ -40,6 +40,7 @@ struct world {
 	struct vm_host host;
 	struct vm_block_context block;
 	struct vm *vm;
+	struct vm_code *no_code;
 	struct world_state now;
 	struct world_state *snapshots;
 	size_t snapshot_count;
