@@ -136,20 +136,22 @@ static bool do_enter(void *ctx, struct vm_message *m, struct vm_code **code, boo
 	struct world_account *to;
 
 	CHECK(w->snapshot_count <= VM_DEPTH_MAX);
+	if (w->fails)
+		return false;
 	done->status = VM_SUCCESS;
 	done->gas_left = m->gas;
 	if (vm_is_creation(m->kind) && m->depth > 0)
 		m->recipient = world_address((uint8_t)(200 + m->depth));
 	to = account(w, vm_is_creation(m->kind) ? &m->recipient : &m->code_address);
 	if (!vm_is_creation(m->kind) && (!to->code || to->code->bytes.size == 0))
-		return !w->fails;
+		return true;
 	w->snapshots = xrealloc(w->snapshots, (w->snapshot_count + 1) * sizeof(w->now));
 	w->snapshots[w->snapshot_count++] = w->now;
 	if (vm_is_creation(m->kind))
 		*creates = true;
 	else
 		*code = vm_code_ref(to->code);
-	return !w->fails;
+	return true;
 }
 
 static bool do_leave(void *ctx, bool success)
