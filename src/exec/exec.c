@@ -87,6 +87,12 @@ void exec_set_gate(struct exec *x, exec_gate_fn gate, void *ctx)
 	x->gate_ctx = ctx;
 }
 
+void exec_set_tracer(struct exec *x, const struct vm_tracer *tracer)
+{
+	x->is_traced = tracer != NULL;
+	vm_set_tracer(x->host.vm, tracer);
+}
+
 void exec_parent_advance(struct exec_parent *p, const struct exec_result *r)
 {
 	const struct block *b = &r->block;

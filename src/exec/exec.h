@@ -64,6 +64,13 @@ struct exec;
 struct exec *exec_new(const struct chain_params *params, uint64_t seed);
 void exec_free(struct exec *x);
 
+struct vm_tracer;
+
+/* `tracer` (vm/vm.h; borrowed) sees every message that runs from now on: calls that
+ * change nothing, transactions, plain transfers among them. NULL: nobody does, and
+ * nothing is paid for it. Drops the decoded code that is cached. */
+void exec_set_tracer(struct exec *x, const struct vm_tracer *tracer);
+
 /* What a block gave. */
 struct exec_result {
 	struct block block;          /* complete: roots, hash, commitments, withdrawals */

@@ -150,7 +150,7 @@ static int transfer(struct exec *x, const struct tx *t, struct err *err)
 	return OK;
 }
 
-/* Nothing that the transaction does needs a machine. */
+/* Nothing that the transaction does needs a machine, nor does anybody watch. */
 static int is_transfer(struct exec *x, const struct tx *t, bool *answer, struct err *err)
 {
 	struct account to;
@@ -158,7 +158,7 @@ static int is_transfer(struct exec *x, const struct tx *t, bool *answer, struct 
 	int rc;
 
 	*answer = false;
-	if (t->is_create || t->type > TX_DYNAMIC_FEE || native_find(&t->to) ||
+	if (x->is_traced || t->is_create || t->type > TX_DYNAMIC_FEE || native_find(&t->to) ||
 	    precompile_at(&t->to, x->params->revision, &number))
 		return OK;
 	rc = read_account(x, &to, &t->to, err);
