@@ -2,16 +2,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "node/internal.h"
-
-struct snapshot {
-	struct node_head *head;
-	const struct node_reader *reader;
-	/* The state last asked for: most requests ask for one height. */
-	struct store_view *view;
-	uint64_t view_height;
-	struct exec *exec;           /* made by the first call */
-};
+#include "node/reader.h"
 
 static void *snapshot_open(void *ctx)
 {
@@ -41,8 +32,7 @@ static uint64_t snapshot_height(void *snapshot)
 	return store_reader_height(s->head->reader);
 }
 
-/* The store's and exec's codes in RPC's terms; the message stays. */
-static int translate(int code)
+int reader_translate(int code)
 {
 	switch (code) {
 	case OK:
@@ -74,7 +64,7 @@ static int read_block(void *snapshot, uint64_t height, struct rpc_block *out, st
 	int code = store_read_header(s->head->reader, height, &stored, err);
 
 	if (code != OK)
-		return translate(code);
+		return reader_translate(code);
 	*out = (struct rpc_block){
 		.header = stored.header,
 		.hash = stored.hash,
@@ -92,7 +82,7 @@ static int find_block(void *snapshot, const struct hash *hash, uint64_t *height,
 {
 	const struct snapshot *s = snapshot;
 
-	return translate(store_find_block(s->head->reader, hash, height, err));
+	return reader_translate(store_find_block(s->head->reader, hash, height, err));
 }
 
 struct log_count {
@@ -139,7 +129,7 @@ static int read_tx(void *snapshot, uint64_t height, uint32_t index, struct rpc_t
 		code = first_log_index(s, height, index, &first_log, err);
 	if (code != OK) {
 		stored_tx_clear(&stored);
-		return translate(code);
+		return reader_translate(code);
 	}
 	*out = (struct rpc_tx){
 		.tx = stored.tx,
@@ -155,7 +145,7 @@ static int find_tx(void *snapshot, const struct hash *hash, uint64_t *height, ui
 {
 	const struct snapshot *s = snapshot;
 
-	return translate(store_find_tx(s->head->reader, hash, height, index, err));
+	return reader_translate(store_find_tx(s->head->reader, hash, height, index, err));
 }
 
 struct each_tx {
@@ -188,12 +178,12 @@ static int each_tx(void *snapshot, uint64_t height, rpc_tx_fn fn, void *arg, str
 	struct each_tx each = { .fn = fn, .arg = arg, .height = height };
 	int code = store_each_tx(s->head->reader, height, give_tx, &each, err);
 
-	return each.code != OK ? each.code : translate(code);
+	return each.code != OK ? each.code : reader_translate(code);
 }
 
 /* --- state --- */
 
-static int view_at(struct snapshot *s, uint64_t height, struct state_view *out, struct err *err)
+int reader_view_at(struct snapshot *s, uint64_t height, struct state_view *out, struct err *err)
 {
 	int code;
 
@@ -202,7 +192,7 @@ static int view_at(struct snapshot *s, uint64_t height, struct state_view *out, 
 
 		code = store_view_at(s->head->reader, height, &view, err);
 		if (code != OK)
-			return translate(code);
+			return reader_translate(code);
 		if (s->view)
 			store_view_free(s->view);
 		s->view = view;
@@ -217,13 +207,13 @@ static int read_account(void *snapshot, uint64_t height, const struct addr *addr
 {
 	struct state_view view;
 	struct account account;
-	int code = view_at(snapshot, height, &view, err);
+	int code = reader_view_at(snapshot, height, &view, err);
 
 	if (code != OK)
 		return code;
 	code = state_account(&view, &account, address, err);
 	if (code != OK)
-		return translate(code);
+		return reader_translate(code);
 	*out = (struct rpc_account){ account.nonce, account.balance, account.code_hash, account.storage_root };
 	return OK;
 }
@@ -232,37 +222,35 @@ static int read_storage(void *snapshot, uint64_t height, const struct addr *addr
 			struct u256 *out, struct err *err)
 {
 	struct state_view view;
-	int code = view_at(snapshot, height, &view, err);
+	int code = reader_view_at(snapshot, height, &view, err);
 
-	return code != OK ? code : translate(state_storage(&view, out, address, slot, err));
+	return code != OK ? code : reader_translate(state_storage(&view, out, address, slot, err));
 }
 
 static int read_code(void *snapshot, uint64_t height, const struct addr *address, struct buf *out, struct err *err)
 {
 	struct state_view view;
 	struct account account;
-	int code = view_at(snapshot, height, &view, err);
+	int code = reader_view_at(snapshot, height, &view, err);
 
 	if (code != OK)
 		return code;
 	code = state_account(&view, &account, address, err);
 	if (code == OK)
 		code = state_code(&view, out, &account.code_hash, err);
-	return translate(code);
+	return reader_translate(code);
 }
 
 /* --- calls --- */
 
-static struct exec *snapshot_exec(struct snapshot *s)
+struct exec *reader_exec(struct snapshot *s)
 {
 	if (!s->exec)
 		s->exec = exec_new(s->reader->params, s->head->seed);
 	return s->exec;
 }
 
-/* What a call on the state after `height` stands on. Old blocks lack only what
- * making a real block would need: their history range. */
-static int parent_at(struct snapshot *s, uint64_t height, struct exec_parent *out, struct err *err)
+int reader_parent_at(struct snapshot *s, uint64_t height, struct exec_parent *out, struct err *err)
 {
 	struct stored_header stored = { 0 };
 	int code;
@@ -272,7 +260,7 @@ static int parent_at(struct snapshot *s, uint64_t height, struct exec_parent *ou
 		return OK;
 	code = store_read_header(s->head->reader, height, &stored, err);
 	if (code != OK)
-		return translate(code);
+		return reader_translate(code);
 	out->header = stored.header;
 	out->hash = stored.hash;
 	out->commitments = stored.commitments;
@@ -280,7 +268,7 @@ static int parent_at(struct snapshot *s, uint64_t height, struct exec_parent *ou
 	return OK;
 }
 
-static struct exec_call exec_call_of(const struct rpc_call *call)
+struct exec_call reader_exec_call(const struct rpc_call *call)
 {
 	return (struct exec_call){
 		.from = call->from,
@@ -299,19 +287,19 @@ static struct exec_call exec_call_of(const struct rpc_call *call)
 static int do_call(void *snapshot, uint64_t height, const struct rpc_call *call, struct rpc_call_result *out,
 		   struct err *err)
 {
-	struct exec_call asked = exec_call_of(call);
+	struct exec_call asked = reader_exec_call(call);
 	struct exec_call_result result = { 0 };
 	struct exec_parent parent;
 	struct state_view view;
-	int code = view_at(snapshot, height, &view, err);
+	int code = reader_view_at(snapshot, height, &view, err);
 
 	if (code == OK)
-		code = parent_at(snapshot, height, &parent, err);
+		code = reader_parent_at(snapshot, height, &parent, err);
 	if (code != OK)
 		return code;
-	code = exec_call(snapshot_exec(snapshot), &parent, view, &asked, &result, err);
+	code = exec_call(reader_exec(snapshot), &parent, view, &asked, &result, err);
 	if (code != OK)
-		return translate(code);
+		return reader_translate(code);
 	*out = (struct rpc_call_result){ result.success, result.reverted, result.output, result.gas_used };
 	return OK;
 }
@@ -319,16 +307,16 @@ static int do_call(void *snapshot, uint64_t height, const struct rpc_call *call,
 static int estimate_gas(void *snapshot, uint64_t height, const struct rpc_call *call, uint64_t *out,
 			struct err *err)
 {
-	struct exec_call asked = exec_call_of(call);
+	struct exec_call asked = reader_exec_call(call);
 	struct exec_parent parent;
 	struct state_view view;
-	int code = view_at(snapshot, height, &view, err);
+	int code = reader_view_at(snapshot, height, &view, err);
 
 	if (code == OK)
-		code = parent_at(snapshot, height, &parent, err);
+		code = reader_parent_at(snapshot, height, &parent, err);
 	if (code != OK)
 		return code;
-	return translate(exec_estimate_gas(snapshot_exec(snapshot), &parent, view, &asked, out, err));
+	return reader_translate(exec_estimate_gas(reader_exec(snapshot), &parent, view, &asked, out, err));
 }
 
 /* --- validators --- */
@@ -337,7 +325,7 @@ static int read_epoch(void *snapshot, uint64_t height, struct epoch *out, struct
 {
 	const struct snapshot *s = snapshot;
 
-	return translate(store_read_epoch(s->head->reader, height, out, err));
+	return reader_translate(store_read_epoch(s->head->reader, height, out, err));
 }
 
 static void add_vote(void *arg, const struct exec_vote *vote)
@@ -352,7 +340,7 @@ static int read_votes(void *snapshot, uint64_t height, struct rpc_votes *out, st
 {
 	struct state_view view;
 	struct epoch epoch;
-	int code = view_at(snapshot, height, &view, err);
+	int code = reader_view_at(snapshot, height, &view, err);
 
 	*out = (struct rpc_votes){ 0 };
 	if (code != OK)
@@ -366,7 +354,7 @@ static int read_votes(void *snapshot, uint64_t height, struct rpc_votes *out, st
 		code = exec_each_open_vote(&view, &out->present, &out->next, NODE_VOTE_SUBJECT_MAX, add_vote, out, err);
 	if (code != OK)
 		rpc_votes_clear(out);
-	return translate(code);
+	return reader_translate(code);
 }
 
 static int next_base_fee(void *snapshot, struct wei *out, struct err *err)
@@ -374,7 +362,7 @@ static int next_base_fee(void *snapshot, struct wei *out, struct err *err)
 	struct snapshot *s = snapshot;
 
 	(void)err;
-	*out = exec_next_base_fee(snapshot_exec(s), &s->head->parent, s->reader->now_ms(s->reader->ctx));
+	*out = exec_next_base_fee(reader_exec(s), &s->head->parent, s->reader->now_ms(s->reader->ctx));
 	return OK;
 }
 

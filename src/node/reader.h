@@ -1,0 +1,37 @@
+/*
+ * reader - what the parts of RPC's reader table share.
+ *
+ *   reader.c        blocks, transactions, state, calls; the table
+ *   reader_trace.c  transactions and calls that run under a tracer
+ */
+#ifndef WEFT_NODE_READER_H
+#define WEFT_NODE_READER_H
+
+#include "node/internal.h"
+
+/* One request's; one thread. */
+struct snapshot {
+	struct node_head *head;
+	const struct node_reader *reader;
+	/* The state last asked for: most requests ask for one height. */
+	struct store_view *view;
+	uint64_t view_height;
+	struct exec *exec;           /* made by the first call */
+};
+
+/* The store's and exec's codes in RPC's terms; the message stays. */
+int reader_translate(int code);
+
+/* The state after block `height`, which the snapshot keeps. RPC's codes. */
+int reader_view_at(struct snapshot *s, uint64_t height, struct state_view *out, struct err *err);
+
+/* What a call on the state after `height` stands on. Old blocks lack only what making a
+ * real block would need: their history range. RPC's codes. */
+int reader_parent_at(struct snapshot *s, uint64_t height, struct exec_parent *out, struct err *err);
+
+struct exec *reader_exec(struct snapshot *s);
+
+/* A call in exec's terms; it borrows what `call` does. */
+struct exec_call reader_exec_call(const struct rpc_call *call);
+
+#endif
