@@ -35,7 +35,7 @@ check "a duration is checked" 2 "from 1 to 60000" crypto --time 1x
 check "crypto measures and writes JSON" 0 "recover an address" \
 	crypto --repeat 1 --time 1 --json "$work/result.json"
 export WEFT_BENCH_ACCOUNTS=2000 TMPDIR="$work"
-check "exec measures blocks of two sizes" 0 "a block of 10000 transfers" exec --repeat 1 --time 1
+check "exec measures blocks of two sizes and kinds" 0 "a block of 10000 token transfers" exec --repeat 1 --time 1
 check "state measures beside raw LevelDB" 0 "speed against raw LevelDB" state --repeat 3
 WEFT_BENCH_ACCOUNTS=7
 check "state's number of accounts is checked" 1 "from 100 to" state --repeat 1
