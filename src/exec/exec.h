@@ -68,7 +68,7 @@ struct vm_tracer;
 
 /* `tracer` (vm/vm.h; borrowed) sees every message that runs from now on: calls that
  * change nothing, transactions, plain transfers among them. NULL: nobody does, and
- * nothing is paid for it. Drops the decoded code that is cached. */
+ * nothing is paid for it. Changing over is cheap: what was decoded for either case stays. */
 void exec_set_tracer(struct exec *x, const struct vm_tracer *tracer);
 
 /* What a block gave. */

@@ -445,6 +445,7 @@ static bool enter_creation(struct host *h, struct vm_message *m, bool *creates,
 		return false;
 	if (!good) {
 		done->status = VM_REVERT;
+		done->reason.kind = VM_FAILED_NONCE;
 		return true;
 	}
 	if (overlay_account(h->overlay, &there, &m->recipient, failure_err(h)))
@@ -452,6 +453,7 @@ static bool enter_creation(struct host *h, struct vm_message *m, bool *creates,
 	if (there.nonce || !hash_equal(&there.code_hash, &account_empty.code_hash) ||
 	    !hash_equal(&there.storage_root, &account_empty.storage_root)) { /* EIP-684, 7610 */
 		done->status = VM_FAILURE;
+		done->reason.kind = VM_FAILED_COLLISION;
 		done->gas_left = 0;
 		return true;
 	}
@@ -483,6 +485,7 @@ static bool do_enter(void *ctx, struct vm_message *m, struct vm_code **code, boo
 		return false;
 	if (!enough) { /* as the yellow paper: nothing ran, no gas is lost */
 		done->status = VM_REVERT;
+		done->reason.kind = VM_FAILED_FUNDS;
 		return true;
 	}
 	return vm_is_creation(m->kind) ? enter_creation(h, m, creates, done)

@@ -48,6 +48,7 @@ static bool charge(struct native_call *c, uint64_t cost_gas)
 {
 	if (c->result->gas_left < cost_gas) {
 		c->result->status = VM_FAILURE;
+		c->result->reason.kind = VM_FAILED_GAS;
 		c->result->gas_left = 0;
 		return false;
 	}

@@ -24,6 +24,12 @@ int64_t vm_host_failed(struct vm_frame *f)
 	return OUT_OF_GAS;
 }
 
+int64_t vm_fail(struct vm_frame *f, enum vm_failure why)
+{
+	f->vm->reason.kind = why;
+	return OUT_OF_GAS;
+}
+
 /* A word that is an offset or size in memory; more than there can be is UINT64_MAX. */
 static uint64_t memory_place(const struct u256 *word)
 {
@@ -133,7 +139,7 @@ int64_t vm_copy_return_data(struct vm_frame *f, struct u256 *sp, int64_t gas)
 
 	/* EIP-211: reading beyond the end fails, even for no bytes */
 	if (offset > data->size || size > data->size - offset)
-		return OUT_OF_GAS;
+		return vm_fail(f, VM_FAILED_RETURN_DATA);
 	return vm_copy_in(f, sp, gas, buf_bytes(data));
 }
 
@@ -255,7 +261,7 @@ int64_t vm_self_destruct(struct vm_frame *f, struct u256 *sp, int64_t gas)
 	struct addr heir;
 
 	if (f->message.is_static)
-		return OUT_OF_GAS;
+		return vm_fail(f, VM_FAILED_STATIC);
 	word_to_addr(&heir, sp);
 	gas = vm_touch(f, &heir, gas, GAS_SELF_DESTRUCT_COLD);
 	if (gas < 0)
@@ -332,7 +338,9 @@ int64_t vm_sstore(struct vm_frame *f, struct u256 *sp, int64_t gas)
 	struct hash slot;
 	bool was_warm;
 
-	if (f->message.is_static || gas <= GAS_SSTORE_SENTRY)
+	if (f->message.is_static)
+		return vm_fail(f, VM_FAILED_STATIC);
+	if (gas <= GAS_SSTORE_SENTRY)
 		return OUT_OF_GAS;
 	vm_slot(&slot, sp);
 	if (!h->touch_slot(h->ctx, &f->message.recipient, &slot, &was_warm) ||
@@ -364,7 +372,7 @@ int64_t vm_tstore(struct vm_frame *f, struct u256 *sp, int64_t gas)
 	struct hash slot;
 
 	if (f->message.is_static)
-		return OUT_OF_GAS;
+		return vm_fail(f, VM_FAILED_STATIC);
 	vm_slot(&slot, sp);
 	if (!f->host->set_transient(f->host->ctx, &f->message.recipient, &slot, sp - 1))
 		return vm_host_failed(f);
@@ -377,7 +385,7 @@ int64_t vm_log(struct vm_frame *f, struct u256 *sp, int64_t gas, size_t topic_co
 	uint64_t size;
 
 	if (f->message.is_static)
-		return OUT_OF_GAS;
+		return vm_fail(f, VM_FAILED_STATIC);
 	gas = vm_grow_words(f, sp, sp - 1, gas);
 	if (gas < 0)
 		return gas;
@@ -422,8 +430,19 @@ int64_t vm_trace_step(struct vm_frame *f, struct u256 *sp, int64_t gas, uint64_t
 
 	if (f->vm->tracer->step)
 		f->vm->tracer->step(f->vm->tracer->ctx, &step);
-	if (!info->name || base_gas == VM_GAS_NONE || height < info->in ||
-	    height - info->in + info->out > VM_STACK_MAX)
-		return OUT_OF_GAS;
+	if (!info->name || base_gas == VM_GAS_NONE || opcode == OP_INVALID) {
+		f->vm->reason.opcode = opcode;
+		return vm_fail(f, VM_FAILED_OPCODE);
+	}
+	if (height < info->in) {
+		f->vm->reason.have = (uint32_t)height;
+		f->vm->reason.limit = info->in;
+		return vm_fail(f, VM_FAILED_UNDERFLOW);
+	}
+	if (height - info->in + info->out > VM_STACK_MAX) {
+		f->vm->reason.have = (uint32_t)height;
+		f->vm->reason.limit = (uint32_t)(VM_STACK_MAX + info->in - info->out);
+		return vm_fail(f, VM_FAILED_OVERFLOW);
+	}
 	return gas - base_gas;
 }

@@ -426,7 +426,7 @@ void vm_code_prepare(struct vm *vm, struct vm_code *code)
 	resolve_jumps(code, a.count);
 	code->size += a.count * sizeof(a.insns[0]) + bytes.size * sizeof(code->jumps[0]);
 	if (!hash_is_zero(&code->hash))
-		vm->cache_size += a.count * sizeof(a.insns[0]) + bytes.size * sizeof(code->jumps[0]);
+		vm->cache->size += a.count * sizeof(a.insns[0]) + bytes.size * sizeof(code->jumps[0]);
 }
 
 /* --- codes --- */
@@ -467,35 +467,35 @@ void vm_code_unref(struct vm_code *code)
 
 /* --- the cache: a table, and the order in which it was filled --- */
 
-void vm_cache_init(struct vm *vm, size_t size_max, uint64_t seed)
+void vm_cache_init(struct vm_cache *cache, size_t size_max, uint64_t seed)
 {
-	map_init(&vm->cache, sizeof(struct hash), sizeof(struct vm_code *), seed);
-	vm->cache_size_max = size_max;
+	map_init(&cache->table, sizeof(struct hash), sizeof(struct vm_code *), seed);
+	cache->size_max = size_max;
 }
 
-static void drop_oldest(struct vm *vm)
+static void drop_oldest(struct vm_cache *cache)
 {
-	struct vm_code *code = vm->oldest;
+	struct vm_code *code = cache->oldest;
 
-	vm->oldest = code->newer;
-	if (!vm->oldest)
-		vm->newest = NULL;
-	vm->cache_size -= code->size;
-	map_delete(&vm->cache, &code->hash);
+	cache->oldest = code->newer;
+	if (!cache->oldest)
+		cache->newest = NULL;
+	cache->size -= code->size;
+	map_delete(&cache->table, &code->hash);
 	code->hash = (struct hash){ 0 };
 	vm_code_unref(code);
 }
 
-void vm_cache_clear(struct vm *vm)
+void vm_cache_clear(struct vm_cache *cache)
 {
-	while (vm->oldest)
-		drop_oldest(vm);
-	map_clear(&vm->cache);
+	while (cache->oldest)
+		drop_oldest(cache);
+	map_clear(&cache->table);
 }
 
 struct vm_code *vm_code_find(struct vm *vm, const struct hash *code_hash)
 {
-	struct vm_code **place = map_get(&vm->cache, code_hash);
+	struct vm_code **place = map_get(&vm->cache->table, code_hash);
 
 	return place ? *place : NULL;
 }
@@ -503,16 +503,17 @@ struct vm_code *vm_code_find(struct vm *vm, const struct hash *code_hash)
 struct vm_code *vm_code_add(struct vm *vm, const struct hash *code_hash, struct bytes bytes)
 {
 	struct vm_code *code = vm_code_new(bytes);
+	struct vm_cache *cache = vm->cache;
 
 	code->hash = *code_hash;
-	*(struct vm_code **)map_put(&vm->cache, code_hash, NULL) = code;
-	if (vm->newest)
-		vm->newest->newer = code;
+	*(struct vm_code **)map_put(&cache->table, code_hash, NULL) = code;
+	if (cache->newest)
+		cache->newest->newer = code;
 	else
-		vm->oldest = code;
-	vm->newest = code;
-	vm->cache_size += code->size;
-	while (vm->cache_size > vm->cache_size_max && vm->oldest != code)
-		drop_oldest(vm);
+		cache->oldest = code;
+	cache->newest = code;
+	cache->size += code->size;
+	while (cache->size > cache->size_max && cache->oldest != code)
+		drop_oldest(cache);
 	return code;
 }

@@ -14,6 +14,9 @@
 #define GAS_CREATE2_WORD 6       /* hashing */
 #define CODE_FORBIDDEN_BYTE 0xef /* EIP-3541 */
 
+/* Of the cache's size, what code that is traced may have. */
+#define TRACED_CACHE_QUOTIENT 8
+
 /* Memory that a depth keeps between two runs. */
 #define MEMORY_KEPT_SIZE(depth) ((depth) < 8 ? 1 * MIB : 8 * KIB)
 
@@ -32,12 +35,14 @@ static struct vm_frame *give(struct vm *vm, const struct vm_message *m, enum vm_
 	if (vm_is_creation(m->kind) && status == VM_SUCCESS)
 		buf_reset(&vm->return_data);
 	if (!caller) {
+		vm->result->reason = vm->reason;
 		vm->result->status = status;
 		vm->result->gas_left = gas_left;
 		vm->result->gas_refund = status == VM_SUCCESS ? refund : 0;
 		vm->result->created = m->recipient;
 		return NULL;
 	}
+	vm->reason = (struct vm_reason){ 0 };
 	caller->gas += (int64_t)gas_left;
 	if (status == VM_SUCCESS)
 		caller->refund += refund;
@@ -52,13 +57,24 @@ static struct vm_frame *give(struct vm *vm, const struct vm_message *m, enum vm_
 	return caller;
 }
 
+static enum vm_failure check_deposit(const struct vm_frame *f, struct bytes code)
+{
+	if (code.size > CODE_SIZE_MAX)
+		return VM_FAILED_CODE_SIZE;
+	if (code.size && code.data[0] == CODE_FORBIDDEN_BYTE)
+		return VM_FAILED_CODE_BYTE;
+	if (code.size * GAS_CODE_BYTE > (uint64_t)f->gas)
+		return VM_FAILED_CODE_GAS;
+	return VM_NOT_FAILED;
+}
+
 /* What a creation returns becomes code (EIP-170, EIP-3541). */
 static bool deposit(struct vm_frame *f, enum vm_status *status, struct bytes code)
 {
 	uint64_t cost = code.size * GAS_CODE_BYTE;
 
-	if (code.size > CODE_SIZE_MAX || (code.size && code.data[0] == CODE_FORBIDDEN_BYTE) ||
-	    cost > (uint64_t)f->gas) {
+	f->vm->reason.kind = check_deposit(f, code);
+	if (f->vm->reason.kind) {
 		*status = VM_FAILURE;
 		return true;
 	}
@@ -90,7 +106,22 @@ struct vm_frame *vm_end(struct vm_frame *f, enum vm_status status, struct bytes 
 
 struct vm_frame *vm_end_failure(struct vm_frame *f)
 {
-	return f->vm->host_failed ? NULL : vm_end(f, VM_FAILURE, bytes_of(NULL, 0));
+	struct vm_reason *reason = &f->vm->reason;
+
+	if (f->vm->host_failed)
+		return NULL;
+	/* traced, the step has found all but a jump to nowhere */
+	if (!reason->kind && f->gas >= 0)
+		reason->kind = f->vm->tracer ? VM_FAILED_JUMP : VM_FAILED_UNCLEAR;
+	else if (!reason->kind)
+		reason->kind = VM_FAILED_GAS;
+	return vm_end(f, VM_FAILURE, bytes_of(NULL, 0));
+}
+
+static struct vm_frame *fail(struct vm_frame *f, enum vm_failure why)
+{
+	vm_fail(f, why);
+	return vm_end_failure(f);
 }
 
 /* Memory that is there; without a size the offset can be anything. */
@@ -125,6 +156,7 @@ static struct vm_frame *enter(struct vm *vm, struct vm_message *m, uint64_t call
 		vm->tracer->enter(vm->tracer->ctx, m, caller_gas);
 	good = vm->host->enter(vm->host->ctx, m, &code, &creates, &done);
 	vm->return_data = done.output;
+	vm->reason = done.reason;
 	if (!good)
 		return host_failed(vm);
 	if (creates)
@@ -228,7 +260,7 @@ struct vm_frame *vm_call(struct vm_frame *f, enum vm_call_kind kind)
 	word_to_addr(&to, f->sp - 1);
 	call_message(f, kind, &to, value, &m);
 	if (kind == VM_CALL && moves && f->message.is_static)
-		return vm_end_failure(f);
+		return fail(f, VM_FAILED_STATIC);
 	gas = vm_grow_words(f, range, range - 1, f->gas);
 	if (gas >= 0)
 		gas = vm_grow_words(f, range - 2, range - 3, gas);
@@ -239,7 +271,7 @@ struct vm_frame *vm_call(struct vm_frame *f, enum vm_call_kind kind)
 	if (gas >= 0 && moves)
 		gas = value_gas(f, &m, &to, gas);
 	if (gas < 0)
-		return vm_end_failure(f);
+		return fail(f, VM_FAILED_GAS);
 	m.gas = gas_for_call(gas, wanted);
 	f->gas = gas - (int64_t)m.gas;
 	if (moves)
@@ -267,13 +299,15 @@ struct vm_frame *vm_create(struct vm_frame *f, enum vm_call_kind kind)
 	int64_t word_gas = GAS_INITCODE_WORD + (kind == VM_CREATE2 ? GAS_CREATE2_WORD : 0), gas;
 
 	if (f->message.is_static)
-		return vm_end_failure(f);
+		return fail(f, VM_FAILED_STATIC);
 	gas = vm_grow_words(f, offset, size, f->gas);
-	if (gas < 0 || size->limbs[0] > INITCODE_SIZE_MAX)
-		return vm_end_failure(f);
+	if (gas < 0)
+		return fail(f, VM_FAILED_GAS);
+	if (size->limbs[0] > INITCODE_SIZE_MAX)
+		return fail(f, VM_FAILED_INITCODE_SIZE);
 	gas -= (int64_t)(size->limbs[0] + 31) / 32 * word_gas;
 	if (gas < 0)
-		return vm_end_failure(f);
+		return fail(f, VM_FAILED_GAS);
 	m.gas = (uint64_t)(gas - gas / 64);
 	f->gas = gas - (int64_t)m.gas;
 	m.input = memory_part(f, offset, size);
@@ -298,7 +332,9 @@ struct vm *vm_new(enum revision revision, size_t cache_size, uint64_t seed)
 	/* a frame's words begin behind its caller's, so this is room for all */
 	vm->stack = xmalloc(((VM_DEPTH_MAX + 1) * VM_STACK_MAX + 1) * sizeof(vm->stack[0]));
 	vm->frames = xcalloc(VM_DEPTH_MAX + 1, sizeof(vm->frames[0]));
-	vm_cache_init(vm, cache_size, seed);
+	vm_cache_init(&vm->caches[0], cache_size, seed);
+	vm_cache_init(&vm->caches[1], cache_size / TRACED_CACHE_QUOTIENT, seed);
+	vm->cache = &vm->caches[0];
 	return vm;
 }
 
@@ -306,7 +342,8 @@ void vm_free(struct vm *vm)
 {
 	if (!vm)
 		return;
-	vm_cache_clear(vm);
+	vm_cache_clear(&vm->caches[0]);
+	vm_cache_clear(&vm->caches[1]);
 	for (size_t i = 0; i <= VM_DEPTH_MAX; i++)
 		free(vm->frames[i].memory);
 	buf_clear(&vm->return_data);
@@ -318,7 +355,7 @@ void vm_free(struct vm *vm)
 void vm_set_tracer(struct vm *vm, const struct vm_tracer *tracer)
 {
 	/* decoded code is of one sort only */
-	vm_cache_clear(vm);
+	vm->cache = &vm->caches[tracer != NULL];
 	vm->tracer = tracer;
 }
 
@@ -351,6 +388,7 @@ bool vm_run(struct vm *vm, const struct vm_host *host, const struct vm_message *
 	vm->host = host;
 	vm->result = out;
 	vm->host_failed = false;
+	vm->reason = (struct vm_reason){ 0 };
 	vm->deepest = 0;
 	f = enter(vm, &m, m.gas);
 	if (f)

@@ -64,8 +64,37 @@ enum vm_status {
 	VM_FAILURE,    /* state is taken back, all gas is gone */
 };
 
+/* Why a call failed. Without a tracer, an instruction that is missing, jumps to nowhere
+ * or lacks words can be told only by running again with one: VM_FAILED_UNCLEAR. */
+enum vm_failure {
+	VM_NOT_FAILED,
+	VM_FAILED_UNCLEAR,
+	VM_FAILED_GAS,
+	VM_FAILED_OPCODE,        /* `opcode` does not exist */
+	VM_FAILED_UNDERFLOW,     /* `have` words, `limit` are wanted */
+	VM_FAILED_OVERFLOW,      /* `have` words, `limit` may be there */
+	VM_FAILED_JUMP,
+	VM_FAILED_STATIC,        /* writes in a static call */
+	VM_FAILED_RETURN_DATA,   /* reads beyond it (EIP-211) */
+	VM_FAILED_INITCODE_SIZE, /* EIP-3860 */
+	VM_FAILED_CODE_SIZE,     /* EIP-170 */
+	VM_FAILED_CODE_BYTE,     /* EIP-3541 */
+	VM_FAILED_CODE_GAS,      /* too little gas to deposit code */
+	VM_FAILED_COLLISION,     /* EIP-684 */
+	VM_FAILED_PRECOMPILE,    /* its input is wrong, or it does not exist here */
+	VM_FAILED_FUNDS,         /* with VM_REVERT: the call did not begin */
+	VM_FAILED_NONCE,         /* likewise */
+};
+
+struct vm_reason {
+	enum vm_failure kind;
+	uint8_t opcode;
+	uint32_t have, limit;
+};
+
 struct vm_result {
 	enum vm_status status;
+	struct vm_reason reason;  /* of a failure */
 	uint64_t gas_left;
 	int64_t gas_refund;
 	struct buf output;        /* owned by whoever takes the result */

@@ -6,6 +6,7 @@
  *   code.c          decoding, and the cache of decoded code
  *   interpreter.c   the loop; ops.inc has the instructions' bodies
  *   frame.c         frames: calls, creations, their ends
+ *   reason.c        why a call failed, in words
  *   access.c        instructions that ask the host, and their gas
  *   precompiles.c   contracts that are ours to compute
  */
@@ -129,6 +130,12 @@ struct vm_frame {
 	uint64_t out_offset, out_size; /* where the caller, this frame, wants a call's output */
 };
 
+struct vm_cache {
+	struct map table;              /* code hash -> struct vm_code * */
+	size_t size, size_max;
+	struct vm_code *oldest, *newest;
+};
+
 struct vm {
 	enum revision revision;
 	const struct vm_host *host;
@@ -139,17 +146,17 @@ struct vm {
 	struct vm_result *result;      /* of the whole run */
 	bool host_failed;
 	uint32_t deepest;              /* frame that this run has used */
-	struct map cache;              /* code hash -> struct vm_code * */
-	size_t cache_size, cache_size_max;
-	struct vm_code *oldest, *newest;
+	struct vm_reason reason;       /* of the failure under way */
+	struct vm_cache caches[2];     /* code decoded to be run, and to be traced */
+	struct vm_cache *cache;        /* the one in use */
 };
 
 /* --- code.c --- */
 
 /* Decodes it, if it isn't yet. With a tracer, every instruction is a block. */
 void vm_code_prepare(struct vm *vm, struct vm_code *code);
-void vm_cache_init(struct vm *vm, size_t size_max, uint64_t seed);
-void vm_cache_clear(struct vm *vm);
+void vm_cache_init(struct vm_cache *cache, size_t size_max, uint64_t seed);
+void vm_cache_clear(struct vm_cache *cache);
 
 /* --- interpreter.c --- */
 
@@ -166,7 +173,8 @@ struct vm_frame *vm_create(struct vm_frame *f, enum vm_call_kind kind);
 struct vm_frame *vm_end(struct vm_frame *f, enum vm_status status, struct bytes output);
 /* RETURN and REVERT: with the output that the stack tells. */
 struct vm_frame *vm_end_output(struct vm_frame *f, enum vm_status status);
-/* Out of everything: the frame failed, or the host did. */
+/* Out of everything: the frame failed, or the host did. vm->reason says why, if it is
+ * not that f->gas is negative. */
 struct vm_frame *vm_end_failure(struct vm_frame *f);
 
 /* --- access.c: gas left, negative if the instruction failed --- */
@@ -195,6 +203,8 @@ int64_t vm_exp_gas(const struct u256 *exponent, int64_t gas);
 int64_t vm_touch(struct vm_frame *f, const struct addr *address, int64_t gas, int64_t cold_gas);
 /* Ends the run: gives the negative gas to return. */
 int64_t vm_host_failed(struct vm_frame *f);
+/* The frame fails for another reason than gas: likewise. */
+int64_t vm_fail(struct vm_frame *f, enum vm_failure why);
 /* The 32-byte key of a storage slot. */
 void vm_slot(struct hash *out, const struct u256 *word);
 /* Of a traced instruction: base cost, stack bounds, the tracer's call. */

@@ -60,7 +60,7 @@ static VM_OP_CALL __attribute__((noinline)) void op_fail(const struct vm_insn *i
 {
 	(void)ip;
 	(void)sp;
-	(void)gas;
+	f->gas = gas;
 	RESUME(vm_end_failure(f));
 }
 
@@ -127,6 +127,7 @@ static const void *const *interpret(struct vm_frame *f)
 	RESUME(f);
 #include "vm/ops.inc"
 fail:
+	f->gas = gas;
 	RESUME(vm_end_failure(f));
 }
 

@@ -60,6 +60,7 @@ static bool charge(struct vm_result *out, uint64_t cost)
 {
 	if (out->gas_left < cost) {
 		out->status = VM_FAILURE;
+		out->reason.kind = VM_FAILED_GAS;
 		out->gas_left = 0;
 		return false;
 	}
@@ -70,6 +71,7 @@ static bool charge(struct vm_result *out, uint64_t cost)
 static void fail(struct vm_result *out)
 {
 	out->status = VM_FAILURE;
+	out->reason.kind = VM_FAILED_PRECOMPILE;
 	out->gas_left = 0;
 	buf_reset(&out->output);
 }

@@ -44,6 +44,14 @@ void vm_free(struct vm *vm);
 bool vm_run(struct vm *vm, const struct vm_host *host, const struct vm_message *message,
 	    struct vm_result *out);
 
+/* Why the call failed whose end the tracer is being told. */
+const struct vm_reason *vm_reason(const struct vm *vm);
+
+/* A failure in the words that clients know from geth: "out of gas", "stack underflow
+ * (1 <=> 2)". NUL-terminated; returns `out`. */
+#define VM_REASON_TEXT_MAX 64
+const char *vm_reason_text(char out[VM_REASON_TEXT_MAX], const struct vm_reason *reason);
+
 /* --- code --- */
 
 /* Bytecode with what is known of it. Counted: cache and frames hold it. */
@@ -95,7 +103,8 @@ struct vm_tracer {
 		      uint64_t gas_left, struct bytes output);
 };
 
-/* `tracer` (borrowed) sees what runs from now on; NULL: nobody does. */
+/* `tracer` (borrowed) sees what runs from now on; NULL: nobody does. Code that was
+ * decoded for one case waits for its return, so changing over is cheap. */
 void vm_set_tracer(struct vm *vm, const struct vm_tracer *tracer);
 
 #endif
