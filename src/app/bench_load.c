@@ -1,6 +1,7 @@
 /*
  * weft-bench load - how many transfers a node mines per second, counted from its
- * senders' nonces in final blocks: what was only accepted does not count.
+ * senders' nonces in final blocks: what was only accepted does not count. Of ERC-20
+ * transfers the balances must agree with that in the end.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include "app/bench.h"
 #include "app/files.h"
 #include "app/load_run.h"
+#include "app/load_token.h"
 #include "app/options.h"
 #include "codec/hex.h"
 #include "crypto/hd.h"
@@ -20,8 +22,9 @@
 
 struct load_flags {
 	const char *url, *compare, *key_file, *mnemonic_file, *json, *name, *compare_name;
+	const char *kind, *bytecode, *constructor;
 	uint64_t pid, compare_pid, senders, seconds, count, rate, batch, connections, in_flight;
-	uint64_t slices, type, seed, gas_price, threads;
+	uint64_t slices, type, seed, gas_price, threads, token_gas;
 	struct option_list replicas;
 	bool help;
 };
@@ -37,6 +40,13 @@ static const struct option option_list[] = {
 	{ "compare", OPTION_TEXT, AT(compare), "URL", "a second node, loaded in turns with the first" },
 	{ "compare-name", OPTION_TEXT, AT(compare_name), "NAME", "what to call it in the report" },
 	{ "compare-pid", OPTION_NUMBER, AT(compare_pid), "PID", "its process", 1, 1 << 30 },
+	{ "kind", OPTION_TEXT, AT(kind), "transfer|erc20|both",
+	  "plain transfers, ERC-20 transfers, or the two in turns on one node" },
+	{ "bytecode", OPTION_TEXT, AT(bytecode), "FILE",
+	  "the token's init code, hex or a compiler's artifact, that gives its deployer the supply; "
+	  "without: one of weft-bench's own" },
+	{ "constructor", OPTION_TEXT, AT(constructor), "HEX", "its constructor's arguments, encoded" },
+	{ "token-gas", OPTION_NUMBER, AT(token_gas), "N", "gas limit of an ERC-20 transfer", 21000, 16000000 },
 	{ "seconds", OPTION_NUMBER, AT(seconds), "N", "how long each node is loaded; 0: until --count is sent", 0, 86400 },
 	{ "count", OPTION_NUMBER, AT(count), "N", "transfers to sign; 0: seconds × rate", 0, 4000000 },
 	{ "rate", OPTION_NUMBER, AT(rate), "N", "transfers per second that no node here will exceed", 1, 100000 },
@@ -60,7 +70,7 @@ static const struct option_table table = { option_list, ARRAY_COUNT(option_list)
 static const struct load_flags defaults = {
 	.url = "http://127.0.0.1:8545", .name = "node", .compare_name = "second", .senders = 1000,
 	.seconds = 60, .rate = 20000, .batch = 50, .connections = 16, .in_flight = 5000, .slices = 1,
-	.seed = 1, .threads = 2,
+	.seed = 1, .threads = 2, .kind = "transfer", .token_gas = 60000,
 };
 
 struct load_command {
@@ -68,10 +78,12 @@ struct load_command {
 	struct load_options options;
 	struct secret_key key;
 	struct buf mnemonic;
-	struct load_plan plan;
-	struct load_target targets[TARGET_MAX];
-	struct load_replica replicas[LOAD_REPLICA_MAX];
+	struct buf init_code;                   /* the token's */
+	struct load_plan plans[TARGET_MAX];
+	size_t plan_count;
+	struct load_target targets[TARGET_MAX]; /* two of one plan, or one of each */
 	size_t target_count;
+	struct load_replica replicas[TARGET_MAX][LOAD_REPLICA_MAX];
 };
 
 static void print_help(void)
@@ -80,8 +92,10 @@ static void print_help(void)
 	     "Signs transfers, funds their senders on the chain, sends them in batches and\n"
 	     "counts what is mined from the senders' nonces in the newest block. With\n"
 	     "--compare two nodes of one chain id and equal senders' nonces (fresh chains)\n"
-	     "get the same transfers in turns, and the ratio is printed. With --replica the\n"
-	     "clock stops when the last of the network's nodes has everything.\n");
+	     "get the same transfers in turns, and the ratio is printed. With --kind both one\n"
+	     "node gets ERC-20 and plain transfers in turns, and their ratio is printed; a\n"
+	     "token is deployed for each run, and all balances must be right at its end. With\n"
+	     "--replica the clock stops when the last of the network's nodes has everything.\n");
 	options_print(stdout, &table, &defaults);
 }
 
@@ -112,15 +126,15 @@ static int read_secret(struct load_command *c, struct err *err)
 	return OK;
 }
 
-/* "[PID@]URL" each; they belong to the first target. */
-static int read_replicas(struct load_command *c, struct err *err)
+/* "[PID@]URL" each; they belong to the node at --url. */
+static int read_replicas(struct load_command *c, size_t target, struct err *err)
 {
 	const struct option_list *list = &c->flags.replicas;
 
 	if (list->count > LOAD_REPLICA_MAX)
 		return ERR_SET(err, APP_E_USAGE, "--replica may be given at most %d times", LOAD_REPLICA_MAX);
 	for (size_t i = 0; i < list->count; i++) {
-		struct load_replica *r = &c->replicas[i];
+		struct load_replica *r = &c->replicas[target][i];
 		char *end;
 		unsigned long pid = strtoul(list->items[i], &end, 10);
 		bool has_pid = end > list->items[i] && *end == '@' && pid > 0 && pid < 1ul << 30;
@@ -128,9 +142,47 @@ static int read_replicas(struct load_command *c, struct err *err)
 		r->pid = has_pid ? (int)pid : 0;
 		r->url = has_pid ? end + 1 : list->items[i];
 	}
-	c->targets[0].replicas = c->replicas;
-	c->targets[0].replica_count = list->count;
+	c->targets[target].replicas = c->replicas[target];
+	c->targets[target].replica_count = list->count;
 	return OK;
+}
+
+/* What is sent where. */
+static int choose_targets(struct load_command *c, struct err *err)
+{
+	const struct load_flags *f = &c->flags;
+	bool both = strcmp(f->kind, "both") == 0, erc20 = both || strcmp(f->kind, "erc20") == 0;
+	int code;
+
+	if (!erc20 && strcmp(f->kind, "transfer") != 0)
+		return ERR_SET(err, APP_E_USAGE, "--kind is transfer, erc20 or both, not \"%s\"", f->kind);
+	if (both && f->compare)
+		return ERR_SET(err, APP_E_USAGE, "--kind both and --compare exclude each other");
+	if (!erc20 && (f->bytecode || f->constructor))
+		return ERR_SET(err, APP_E_USAGE, "--bytecode and --constructor are for --kind erc20 or both");
+	if (f->constructor && !f->bytecode)
+		return ERR_SET(err, APP_E_USAGE, "--constructor is for a --bytecode");
+	c->target_count = both || f->compare ? 2 : 1;
+	c->plan_count = both ? 2 : 1;
+	c->targets[0] = (struct load_target){ .name = both ? "erc20" : f->name, .url = f->url,
+					      .pid = (int)f->pid, .plan = &c->plans[0] };
+	c->targets[1] = both ? (struct load_target){ .name = "transfer", .url = f->url,
+						     .pid = (int)f->pid, .plan = &c->plans[1] }
+			     : (struct load_target){ .name = f->compare_name, .url = f->compare,
+						     .pid = (int)f->compare_pid, .plan = &c->plans[0] };
+	code = read_replicas(c, 0, err);
+	if (code == OK && both)
+		code = read_replicas(c, 1, err);
+	if (code != OK || !erc20)
+		return code;
+	c->options.kind = LOAD_ERC20;
+	c->options.token_gas = f->token_gas;
+	if (f->bytecode)
+		code = load_token_read(&c->init_code, f->bytecode, f->constructor, err);
+	else
+		erc20_init_code(&c->init_code);
+	c->options.init_code = buf_bytes(&c->init_code);
+	return code;
 }
 
 static int read_flags(struct load_command *c, int argc, char **argv, struct err *err)
@@ -159,11 +211,7 @@ static int read_flags(struct load_command *c, int argc, char **argv, struct err 
 		.sender_count = f->senders, .batch_count = f->batch, .thread_count = f->threads,
 		.transfer_count = f->count, .type = (enum tx_type)f->type, .seed = f->seed,
 		.price_gwei = f->gas_price };
-	c->targets[0] = (struct load_target){ .name = f->name, .url = f->url, .pid = (int)f->pid };
-	c->targets[1] = (struct load_target){ .name = f->compare_name, .url = f->compare,
-					      .pid = (int)f->compare_pid };
-	c->target_count = f->compare ? 2 : 1;
-	code = read_replicas(c, err);
+	code = choose_targets(c, err);
 	return code == OK ? read_secret(c, err) : code;
 }
 
@@ -179,25 +227,78 @@ static int open_replicas(struct load_target *t, struct err *err)
 	return code;
 }
 
+/* The plans, of the same senders' numbers and keys of their own. */
+static int make_plans(struct load_command *c, struct err *err)
+{
+	struct load_options options = c->options;
+	int code = load_plan_init(&c->plans[0], &options, err);
+
+	options.kind = LOAD_TRANSFERS;
+	if (code == OK && c->plan_count > 1)
+		code = load_plan_init(&c->plans[1], &options, err);
+	return code;
+}
+
+static int prepare_target(struct load_command *c, size_t index, struct err *err)
+{
+	struct load_target *t = &c->targets[index];
+	bool is_first = index == 0 || t->plan != c->targets[0].plan;
+	int code = rpc_client_open(&t->rpc, t->url, err);
+
+	if (code == OK)
+		code = open_replicas(t, err);
+	if (code == OK)
+		code = load_plan_align(t->plan, &t->rpc, is_first, err);
+	if (code == OK)
+		code = load_plan_fund(t->plan, &t->rpc, err);
+	if (code == OK && t->plan->options.kind == LOAD_ERC20)
+		code = load_token_deploy(t->plan, &t->rpc, is_first, err);
+	return code == OK ? OK : err_prefix(err, code, "%s", t->name);
+}
+
 /* Everything before the clock starts. */
 static int prepare(struct load_command *c, struct err *err)
 {
-	int code = load_plan_init(&c->plan, &c->options, err);
+	int code = make_plans(c, err);
 
-	for (size_t i = 0; code == OK && i < c->target_count; i++) {
-		struct load_target *t = &c->targets[i];
+	for (size_t i = 0; code == OK && i < c->target_count; i++)
+		code = prepare_target(c, i, err);
+	for (size_t i = 0; code == OK && i < c->plan_count; i++)
+		code = load_plan_sign(&c->plans[i], err);
+	return code;
+}
 
-		code = rpc_client_open(&t->rpc, t->url, err);
-		if (code == OK)
-			code = open_replicas(t, err);
-		if (code == OK)
-			code = load_plan_align(&c->plan, &t->rpc, i == 0, err);
-		if (code == OK)
-			code = load_plan_fund(&c->plan, &t->rpc, err);
+/* Here, and the same on every replica. */
+static bool is_all_mined(const struct load_target *t)
+{
+	for (size_t i = 0; i < t->replica_count; i++)
+		if (t->replicas[i].mined_count != t->mined_count)
+			return false;
+	return t->mined_count >= t->accepted_count;
+}
+
+static bool all_mined(const struct load_command *c)
+{
+	for (size_t i = 0; i < c->target_count; i++)
+		if (!is_all_mined(&c->targets[i]))
+			return false;
+	return true;
+}
+
+/* The token's balances everywhere, if nothing is left that could move them. */
+static int check_balances(struct load_target *t, struct err *err)
+{
+	int code = OK;
+
+	if (t->plan->options.kind != LOAD_ERC20 || !is_all_mined(t))
+		return OK;
+	code = load_token_check(t->plan, &t->rpc, err);
+	for (size_t i = 0; code == OK && i < t->replica_count; i++) {
+		code = load_token_check(t->plan, &t->replicas[i].rpc, err);
 		if (code != OK)
-			err_prefix(err, code, "%s", t->name);
+			err_prefix(err, code, "%s", t->replicas[i].url);
 	}
-	return code == OK ? load_plan_sign(&c->plan, err) : code;
+	return code == OK ? OK : err_prefix(err, code, "%s", t->name);
 }
 
 static int measure(struct load_command *c, struct err *err)
@@ -209,10 +310,12 @@ static int measure(struct load_command *c, struct err *err)
 
 	for (uint64_t turn = 0; code == OK && turn < f->slices; turn++)
 		for (size_t i = 0; code == OK && i < c->target_count; i++) {
-			code = load_run_slice(&c->plan, &c->targets[i], &slice, err);
+			code = load_run_slice(&c->targets[i], &slice, err);
 			if (code != OK)
 				err_prefix(err, code, "%s", c->targets[i].name);
 		}
+	for (size_t i = 0; code == OK && i < c->target_count; i++)
+		code = check_balances(&c->targets[i], err);
 	return code;
 }
 
@@ -243,14 +346,19 @@ static void report(const struct load_command *c)
 	for (size_t i = 0; i < c->target_count; i++) {
 		const struct load_target *t = &c->targets[i];
 
-		printf("%s: %" PRIu64 " transfers of type %d by %zu senders mined in %.2f s: "
-		       "%.0f per second\n", t->name, t->mined_count, (int)c->options.type,
+		bool erc20 = t->plan->options.kind == LOAD_ERC20;
+
+		printf("%s: %" PRIu64 " %stransfers of type %d by %zu senders mined in %.2f s: "
+		       "%.0f per second\n", t->name, t->mined_count, erc20 ? "ERC-20 " : "",
+		       (int)c->options.type,
 		       c->options.sender_count, (double)t->duration_us / 1e6, per_second(t));
 		printf("%s: loader's CPU %.1f us a transfer", t->name, per_transfer(t, t->own_cpu_us));
 		if (t->pid > 0)
 			printf(", server's CPU %.1f us a transfer", per_transfer(t, t->server_cpu_us));
 		printf("; %" PRIu64 " batches sent again, %" PRIu64 " transfers accepted and not mined\n",
 		       t->retry_count, t->accepted_count - MIN(t->mined_count, t->accepted_count));
+		if (erc20 && is_all_mined(t))
+			printf("%s: the balances of all senders are right\n", t->name);
 		report_replicas(t);
 	}
 	if (c->target_count == 2 && per_second(&c->targets[1]) > 0)
@@ -263,6 +371,8 @@ static void put_target(struct jout *j, const struct load_target *t)
 	jout_object(j);
 	jout_key(j, "name");
 	jout_str(j, t->name);
+	jout_key(j, "kind");
+	jout_str(j, t->plan->options.kind == LOAD_ERC20 ? "erc20" : "transfer");
 	jout_key(j, "mined");
 	jout_unsigned(j, t->mined_count);
 	jout_key(j, "accepted");
@@ -324,21 +434,6 @@ static int exit_code(int code)
 	return code == OK ? 0 : code == APP_E_USAGE ? 2 : code == APP_E_REFUSED ? 3 : 1;
 }
 
-/* Here, and the same on every replica. */
-static bool all_mined(const struct load_command *c)
-{
-	for (size_t i = 0; i < c->target_count; i++) {
-		const struct load_target *t = &c->targets[i];
-
-		if (t->mined_count < t->accepted_count)
-			return false;
-		for (size_t j = 0; j < t->replica_count; j++)
-			if (t->replicas[j].mined_count != t->mined_count)
-				return false;
-	}
-	return true;
-}
-
 int bench_load(int argc, char **argv)
 {
 	struct load_command c = { 0 };
@@ -364,11 +459,14 @@ int bench_load(int argc, char **argv)
 		fprintf(stderr, "weft-bench load: %s\n", err.message);
 	else if (!all_mined(&c))
 		fprintf(stderr, "weft-bench load: not all accepted transfers were mined everywhere\n");
-	for (size_t i = 0; i < c.flags.replicas.count && i < LOAD_REPLICA_MAX; i++)
-		rpc_client_close(&c.replicas[i].rpc);
-	for (size_t i = 0; i < c.target_count; i++)
+	for (size_t i = 0; i < c.target_count; i++) {
+		for (size_t j = 0; j < c.targets[i].replica_count; j++)
+			rpc_client_close(&c.replicas[i][j].rpc);
 		rpc_client_close(&c.targets[i].rpc);
-	load_plan_clear(&c.plan);
+	}
+	for (size_t i = 0; i < c.plan_count; i++)
+		load_plan_clear(&c.plans[i]);
+	buf_clear(&c.init_code);
 	buf_clear(&c.mnemonic);
 	crypto_wipe(&c.key, sizeof(c.key));
 	return code == OK && !all_mined(&c) ? 1 : exit_code(code);

@@ -1,4 +1,4 @@
-#include "app/load_plan.h"
+#include "app/load_token.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static int derive_funders(struct load_plan *p, struct err *err)
 	return OK;
 }
 
-/* keccak256("weft-bench load" ‖ seed ‖ index): any 32 bytes are a key, but for one
+/* keccak256("weft-bench load" ‖ seed ‖ kind and index): any 32 bytes are a key, but for one
  * in 2^128. */
 static int derive_sender(struct load_plan *p, size_t index, struct err *err)
 {
@@ -53,7 +53,7 @@ static int derive_sender(struct load_plan *p, size_t index, struct err *err)
 
 	memcpy(text, domain, sizeof(domain));
 	store_be64(text + sizeof(domain), p->options.seed);
-	store_be64(text + sizeof(domain) + 8, index);
+	store_be64(text + sizeof(domain) + 8, (uint64_t)p->options.kind << 32 | index);
 	keccak256(&h, bytes_of(text, sizeof(text)));
 	memcpy(s->key.bytes, h.bytes, sizeof(s->key.bytes));
 	code = ecc_public_key(p->ecc, &public_key, &s->key, err);
@@ -93,12 +93,30 @@ void load_plan_clear(struct load_plan *p)
 
 /* --- asking --- */
 
-static void put_account_query(struct buf *out, const char *method, const struct addr *a, size_t id)
+static void put_question(const struct load_plan *p, struct buf *out, enum load_question question,
+			 size_t index, size_t id)
 {
-	char text[HEX_ADDR_SIZE];
+	const struct addr *a = &p->senders[index].address;
+	char address[HEX_ADDR_SIZE], token[HEX_ADDR_SIZE], data[2 * ERC20_BALANCE_SIZE + 3];
+	uint8_t call[ERC20_BALANCE_SIZE];
 
-	buf_printf(out, "%s{\"jsonrpc\":\"2.0\",\"id\":%zu,\"method\":\"%s\",\"params\":[\"%s\",\"latest\"]}",
-		   id ? "," : "[", id, method, hex_data(text, addr_bytes(a)));
+	buf_printf(out, "%s{\"jsonrpc\":\"2.0\",\"id\":%zu,\"method\":", id ? "," : "[", id);
+	hex_data(address, addr_bytes(a));
+	switch (question) {
+	case LOAD_ASK_NONCE:
+		buf_printf(out, "\"eth_getTransactionCount\",\"params\":[\"%s\"", address);
+		break;
+	case LOAD_ASK_BALANCE:
+		buf_printf(out, "\"eth_getBalance\",\"params\":[\"%s\"", address);
+		break;
+	case LOAD_ASK_TOKENS:
+		erc20_balance_data(call, a);
+		buf_printf(out, "\"eth_call\",\"params\":[{\"to\":\"%s\",\"data\":\"%s\"}",
+			   hex_data(token, addr_bytes(&p->token)),
+			   hex_data(data, bytes_of(call, sizeof(call))));
+		break;
+	}
+	buf_printf(out, ",\"latest\"]}");
 }
 
 void load_plan_nonce_query(const struct load_plan *p, struct buf *out, size_t first, size_t step,
@@ -159,10 +177,24 @@ int load_plan_count_mined(const struct load_plan *p, struct rpc_client *c, uint6
 	return code;
 }
 
-/* One number of every sender, in order. */
-static int ask_all(const struct load_plan *p, struct rpc_client *c, const char *method,
-		   struct u256 *out, struct err *err)
+static bool read_answer(enum load_question question, struct u256 *out, struct bytes text)
 {
+	uint8_t word[32];
+
+	if (question != LOAD_ASK_TOKENS)
+		return hex_parse_u256(out, text);
+	if (!hex_parse_fixed(word, sizeof(word), text))
+		return false;
+	*out = u256_from_be(bytes_of(word, sizeof(word)));
+	return true;
+}
+
+int load_plan_ask(const struct load_plan *p, struct rpc_client *c, enum load_question question,
+		  struct u256 *out, struct err *err)
+{
+	static const char *const names[] = { [LOAD_ASK_NONCE] = "eth_getTransactionCount",
+					     [LOAD_ASK_BALANCE] = "eth_getBalance",
+					     [LOAD_ASK_TOKENS] = "balanceOf() of the token" };
 	size_t all = p->options.sender_count, count;
 	const struct jval *replies, *one;
 	struct buf query = { 0 };
@@ -172,7 +204,7 @@ static int ask_all(const struct load_plan *p, struct rpc_client *c, const char *
 		count = MIN(QUERY_COUNT, all - first);
 		buf_reset(&query);
 		for (size_t i = 0; i < count; i++)
-			put_account_query(&query, method, &p->senders[first + i].address, i);
+			put_question(p, &query, question, first + i, i);
 		buf_append_byte(&query, ']');
 		code = rpc_client_batch(c, buf_bytes(&query), count, &replies, err);
 		for (size_t i = 0; code == OK && i < count; i++) {
@@ -180,8 +212,8 @@ static int ask_all(const struct load_plan *p, struct rpc_client *c, const char *
 
 			one = jval_get(jval_at(replies, i), "result");
 			if (id < 0 || (size_t)id >= count ||
-			    !hex_parse_u256(&out[first + (size_t)id], jval_string(one)))
-				code = ERR_SET(err, RPC_CLIENT_E_REPLY, "%s gives no number", method);
+			    !read_answer(question, &out[first + (size_t)id], jval_string(one)))
+				code = ERR_SET(err, RPC_CLIENT_E_REPLY, "%s gives no number", names[question]);
 		}
 	}
 	buf_clear(&query);
@@ -219,7 +251,7 @@ int load_plan_align(struct load_plan *p, struct rpc_client *c, bool is_first, st
 			       (unsigned long long)chain_id);
 	if (code == OK) {
 		p->chain_id = chain_id;
-		code = ask_all(p, c, "eth_getTransactionCount", nonces, err);
+		code = load_plan_ask(p, c, LOAD_ASK_NONCE, nonces, err);
 	}
 	for (size_t i = 0; code == OK && i < p->options.sender_count; i++) {
 		if (is_first)
@@ -234,12 +266,19 @@ int load_plan_align(struct load_plan *p, struct rpc_client *c, bool is_first, st
 
 /* --- signing --- */
 
-static void fill_transfer(const struct load_plan *p, struct tx *t, uint64_t nonce,
-			  const struct addr *to, struct wei value)
+/* What all transactions of a plan have in common. */
+static void fill_common(const struct load_plan *p, struct tx *t, uint64_t nonce)
 {
-	*t = (struct tx){ .type = p->options.type, .has_chain_id = true, .chain_id = p->chain_id,
-			  .nonce = nonce, .gas_limit = GAS_TX, .max_fee = p->price,
-			  .max_priority_fee = p->price, .value = value, .to = *to };
+	t->type = p->options.type;
+	t->has_chain_id = true;
+	t->chain_id = p->chain_id;
+	t->nonce = nonce;
+	t->max_fee = t->max_priority_fee = p->price;
+}
+
+static uint64_t transfer_gas(const struct load_plan *p)
+{
+	return p->options.kind == LOAD_ERC20 ? p->options.token_gas : GAS_TX;
 }
 
 /* One call of a batch, appended. */
@@ -270,15 +309,23 @@ static void sign_batch(void *ctx, void *item)
 	struct load_plan *p = job->plan;
 	struct load_batch *b = item;
 	uint64_t first = (uint64_t)(b - p->batches) * p->options.batch_count;
+	uint8_t data[ERC20_TRANSFER_SIZE];
 	struct err err;
-	struct tx t;
 
 	for (size_t i = 0; i < b->count; i++) {
 		size_t index = (first + i) % p->options.sender_count;
 		const struct load_sender *s = &p->senders[index];
+		struct tx t = { .gas_limit = transfer_gas(p) };
 
-		fill_transfer(p, &t, s->nonce + (first + i) / p->options.sender_count,
-			      &p->senders[(index + 1) % p->options.sender_count].address, wei_of(1));
+		fill_common(p, &t, s->nonce + (first + i) / p->options.sender_count);
+		if (p->options.kind == LOAD_ERC20) {
+			load_token_fill(p, index, data);
+			t.to = p->token;
+			t.data = bytes_of(data, sizeof(data));
+		} else {
+			t.to = p->senders[(index + 1) % p->options.sender_count].address;
+			t.value = wei_of(1);
+		}
 		if (put_transfer(p, &b->body, i, &t, &s->key, &err) != OK)
 			fatal("signing: %s", err.message);
 	}
@@ -325,7 +372,7 @@ static struct wei sender_need(const struct load_plan *p)
 	struct u256 count = u256_of(share);
 	struct wei cost;
 
-	wei_mul_gas(&cost, p->price, GAS_TX);
+	wei_mul_gas(&cost, p->price, transfer_gas(p));
 	wei_add(&cost, cost, wei_of(1));
 	u256_mul(&cost.n, &cost.n, &count);
 	return cost;
@@ -355,57 +402,80 @@ static int wait_nonce(struct rpc_client *c, const struct addr *address, uint64_t
 static int send_one(struct load_plan *p, struct rpc_client *c, const struct tx *t,
 		    const struct secret_key *key, struct err *err)
 {
-	char params[600];
+	struct buf params = { 0 };
 	const struct jval *result;
 	struct tx *signed_tx;
-	size_t size;
 	int code = tx_sign(&signed_tx, p->ecc, t, key, err);
 
 	if (code != OK)
 		return code;
-	CHECK(signed_tx->raw.size < 256);
-	memcpy(params, "[\"0x", 4);
-	hex_encode(params + 4, signed_tx->raw);
-	size = 4 + 2 * signed_tx->raw.size;
-	memcpy(params + size, "\"]", 3);
+	buf_append(&params, "[\"0x", 4);
+	hex_encode((char *)buf_extend(&params, 2 * signed_tx->raw.size), signed_tx->raw);
+	buf_append(&params, "\"]", 2);
 	tx_unref(signed_tx);
-	code = rpc_client_call(c, "eth_sendRawTransaction", bytes_of(params, size + 2), &result, err);
-	return code == OK ? OK : err_prefix(err, code, "funding the senders");
+	code = rpc_client_call(c, "eth_sendRawTransaction", buf_bytes(&params), &result, err);
+	buf_clear(&params);
+	return code;
+}
+
+int load_funder_begin(struct load_plan *p, struct rpc_client *c, size_t index, struct load_funder *out,
+		      struct err *err)
+{
+	struct public_key public_key;
+	char text[HEX_ADDR_SIZE];
+	int code = ecc_public_key(p->ecc, &public_key, &p->funders[index], err);
+
+	if (code != OK)
+		return code;
+	*out = (struct load_funder){ .key = &p->funders[index] };
+	ecc_address(&out->address, &public_key);
+	code = rpc_client_u64(c, &out->nonce, err, "eth_getTransactionCount", "[\"%s\",\"pending\"]",
+			      hex_data(text, addr_bytes(&out->address)));
+	out->first = out->nonce;
+	return code;
+}
+
+int load_funder_send(struct load_plan *p, struct rpc_client *c, struct load_funder *f, struct tx *t,
+		     struct err *err)
+{
+	int code;
+
+	fill_common(p, t, f->nonce);
+	code = send_one(p, c, t, f->key, err);
+	if (code != OK)
+		return code;
+	f->nonce++;
+	return (f->nonce - f->first) % FUND_WAVE_COUNT == 0 ? load_funder_wait(c, f, err) : OK;
+}
+
+int load_funder_wait(struct rpc_client *c, const struct load_funder *f, struct err *err)
+{
+	return f->nonce > f->first ? wait_nonce(c, &f->address, f->nonce, err) : OK;
 }
 
 /* Lets funder `index` give `amount` to its share of the senders that lack it. */
 static int fund_from(struct load_plan *p, struct rpc_client *c, size_t index,
 		     const struct u256 *balances, struct wei amount, struct err *err)
 {
-	struct public_key public_key;
-	char text[HEX_ADDR_SIZE];
-	uint64_t nonce = 0, first;
-	struct addr from;
-	struct tx t;
-	int code = ecc_public_key(p->ecc, &public_key, &p->funders[index], err);
+	struct load_funder f;
+	int code = load_funder_begin(p, c, index, &f, err);
 
-	if (code != OK)
-		return code;
-	ecc_address(&from, &public_key);
-	code = rpc_client_u64(c, &nonce, err, "eth_getTransactionCount", "[\"%s\",\"pending\"]",
-			      hex_data(text, addr_bytes(&from)));
-	first = nonce;
 	for (size_t i = index; code == OK && i < p->options.sender_count; i += p->funder_count) {
-		if (u256_compare(&balances[i], &amount.n) >= 0)
-			continue;
-		fill_transfer(p, &t, nonce++, &p->senders[i].address, amount);
-		code = send_one(p, c, &t, &p->funders[index], err);
-		if (code == OK && (nonce - first) % FUND_WAVE_COUNT == 0)
-			code = wait_nonce(c, &from, nonce, err);
+		struct tx t = { .gas_limit = GAS_TX, .to = p->senders[i].address, .value = amount };
+
+		if (u256_compare(&balances[i], &amount.n) < 0)
+			code = load_funder_send(p, c, &f, &t, err);
 	}
-	return code == OK && nonce > first ? wait_nonce(c, &from, nonce, err) : code;
+	if (code == OK)
+		code = load_funder_wait(c, &f, err);
+	return code == OK ? OK : err_prefix(err, code, "funding the senders");
 }
 
 int load_plan_fund(struct load_plan *p, struct rpc_client *c, struct err *err)
 {
 	struct u256 *balances = xcalloc(p->options.sender_count, sizeof(*balances));
 	struct wei amount = sender_need(p);
-	int code = ask_all(p, c, "eth_getBalance", balances, err);
+	int code = load_plan_ask(p, c, LOAD_ASK_BALANCE, balances, err);
 
 	for (size_t i = 0; code == OK && i < p->funder_count; i++)
 		code = fund_from(p, c, i, balances, amount, err);

@@ -5,17 +5,27 @@
  * Transfer k is sender k mod S's, so a sender's next nonce lies S transfers, or
  * S / batch batches, behind the one before: batches that overtake one another on
  * several connections leave no gaps for long. Each pays 1 wei to the next sender,
- * so a run changes two accounts a transfer and needs no funds but the fees.
+ * so a run changes two accounts a transfer and needs no funds but the fees. A plan of
+ * ERC-20 transfers (load_token.h) is the same, with units of a token.
  */
 #ifndef WEFT_APP_LOAD_PLAN_H
 #define WEFT_APP_LOAD_PLAN_H
 
+#include "app/erc20.h"
 #include "app/rpc_client.h"
 #include "chain/tx.h"
 
 #define LOAD_FUNDER_MAX 10
 
+enum load_kind {
+	LOAD_TRANSFERS,
+	LOAD_ERC20,
+};
+
 struct load_options {
+	enum load_kind kind;
+	struct bytes init_code;         /* of LOAD_ERC20: the token's, borrowed */
+	uint64_t token_gas;             /* … and the gas limit of one transfer */
 	size_t sender_count, batch_count, thread_count;
 	uint64_t transfer_count;
 	enum tx_type type;
@@ -37,6 +47,13 @@ struct load_batch {
 	size_t count;
 };
 
+/* One of those who pay, at work on a chain. */
+struct load_funder {
+	const struct secret_key *key;
+	struct addr address;
+	uint64_t first, nonce; /* of its first transaction here, and of its next */
+};
+
 struct load_plan {
 	struct load_options options;
 	struct ecc *ecc;
@@ -44,6 +61,7 @@ struct load_plan {
 	size_t funder_count;
 	uint64_t chain_id;
 	struct wei price;               /* per gas */
+	struct addr token;              /* of LOAD_ERC20, from load_token_deploy() on */
 	struct load_sender *senders;
 	struct load_batch *batches;
 	size_t batch_count;
@@ -60,6 +78,25 @@ int load_plan_align(struct load_plan *p, struct rpc_client *c, bool is_first, st
 /* Gives every sender on this chain what its transfers cost, and waits until all
  * have it. Senders that have enough are left alone. */
 int load_plan_fund(struct load_plan *p, struct rpc_client *c, struct err *err);
+
+/* Funder `index` at the nonce that it has at `c`. */
+int load_funder_begin(struct load_plan *p, struct rpc_client *c, size_t index, struct load_funder *out,
+		      struct err *err);
+/* Sends a transaction of which type, recipient, value, data and gas limit are given. Waits for those
+ * before it now and then, so that no pool is asked for more of one sender than it takes. */
+int load_funder_send(struct load_plan *p, struct rpc_client *c, struct load_funder *f, struct tx *t,
+		     struct err *err);
+/* Waits until all that it sent is mined. */
+int load_funder_wait(struct rpc_client *c, const struct load_funder *f, struct err *err);
+
+/* One number of every sender, in order, from the newest block. */
+enum load_question {
+	LOAD_ASK_NONCE,
+	LOAD_ASK_BALANCE,
+	LOAD_ASK_TOKENS,
+};
+int load_plan_ask(const struct load_plan *p, struct rpc_client *c, enum load_question question,
+		  struct u256 *out, struct err *err);
 
 /* Signs all transfers on several threads; says how far it is on stderr. */
 int load_plan_sign(struct load_plan *p, struct err *err);

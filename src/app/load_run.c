@@ -376,15 +376,14 @@ static int measure(struct run *r, uint64_t before)
 	return OK;
 }
 
-int load_run_slice(const struct load_plan *p, struct load_target *t, const struct load_slice *slice,
-		   struct err *err)
+int load_run_slice(struct load_target *t, const struct load_slice *slice, struct err *err)
 {
-	struct run r = { .plan = p, .target = t, .slice = slice, .err = err };
+	struct run r = { .plan = t->plan, .target = t, .slice = slice, .err = err };
 	uint64_t before;
 	int code;
 
 	prepare(&r);
-	code = load_plan_count_mined(p, &t->rpc, &before, err);
+	code = load_plan_count_mined(t->plan, &t->rpc, &before, err);
 	if (code == OK)
 		code = replicas_before(&r);
 	if (code == OK)

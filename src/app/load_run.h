@@ -19,6 +19,7 @@ struct load_replica {
 
 struct load_target {
 	const char *name, *url;
+	struct load_plan *plan;    /* what it is sent; targets may share one */
 	int pid;                   /* of the server, for its CPU time; 0: unknown */
 	struct rpc_client rpc;
 	struct load_replica *replicas;
@@ -39,7 +40,6 @@ struct load_slice {
  * mined when it returns, here and on every replica, or nothing has moved for some
  * seconds (said on stderr).
  * IO_E_*, RPC_CLIENT_E_REFUSED (a transfer was refused for good). */
-int load_run_slice(const struct load_plan *p, struct load_target *t, const struct load_slice *slice,
-		   struct err *err);
+int load_run_slice(struct load_target *t, const struct load_slice *slice, struct err *err);
 
 #endif
