@@ -59,8 +59,8 @@ static void do_enter(void *ctx, const struct vm_message *m, uint64_t gas_left)
 {
 	struct trace3155 *t = ctx;
 
-	(void)m;
-	flush(t, (int64_t)gas_left);
+	/* a creation's price is without the gas that it passes on */
+	flush(t, (int64_t)(gas_left + (vm_is_creation(m->kind) ? m->gas : 0)));
 }
 
 static void do_leave(void *ctx, const struct vm_message *m, enum vm_status status, uint64_t gas_left,

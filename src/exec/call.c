@@ -161,9 +161,7 @@ static int run(struct exec *x, const struct vm_block_context *block, const struc
 	if (host_call(&x->host, &message, result))
 		return OK;
 	buf_clear(&result->output);
-	if (err)
-		*err = x->host.failure_err;
-	return x->host.failure;
+	return host_failure(&x->host, err);
 }
 
 /* What the call takes of `gas`, the refund given back. */

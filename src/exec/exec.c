@@ -89,7 +89,7 @@ void exec_set_gate(struct exec *x, exec_gate_fn gate, void *ctx)
 
 void exec_set_tracer(struct exec *x, const struct vm_tracer *tracer)
 {
-	x->is_traced = tracer != NULL;
+	x->host.tracer = tracer;
 	vm_set_tracer(x->host.vm, tracer);
 }
 

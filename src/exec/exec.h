@@ -43,6 +43,7 @@ enum exec_error {
 	EXEC_E_BLOCK,                     /* a field is not what the content gives; names it */
 	EXEC_E_REVERTED,                  /* of an estimate: "execution reverted: …" */
 	EXEC_E_MEDIUM,                    /* state could not be read: no word about the block */
+	EXEC_E_STOPPED,                   /* the tracer wanted no more */
 };
 
 /* What the parent hands on. Node carries it from block to block; store gives the first. */

@@ -68,6 +68,15 @@ static bool fail_medium(struct host *h)
 	return false;
 }
 
+int host_failure(const struct host *h, struct err *err)
+{
+	if (h->failure == OK)
+		return ERR_SET(err, EXEC_E_STOPPED, "the tracer ended the run");
+	if (err)
+		*err = h->failure_err;
+	return h->failure;
+}
+
 static struct err *failure_err(struct host *h)
 {
 	return h->failure == OK ? &h->failure_err : NULL;
@@ -251,6 +260,8 @@ static bool do_log(void *ctx, const struct addr *address, const struct hash topi
 	log->data.size = data.size;
 	if (data.size)
 		buf_append_bytes(&h->log_data, data);
+	if (h->tracer && h->tracer->log)
+		h->tracer->log(h->tracer->ctx, address, topics, topic_count, data);
 	return true;
 }
 
@@ -528,6 +539,8 @@ static bool do_self_destruct(void *ctx, const struct addr *address, const struct
 		mark_destroyed(h, address);
 	if (overlay_account(h->overlay, &a, address, failure_err(h)))
 		return fail_medium(h);
+	if (h->tracer && h->tracer->self_destruct)
+		h->tracer->self_destruct(h->tracer->ctx, address, heir, a.balance);
 	if (u256_is_zero(&a.balance.n))
 		return true;
 	if (!addr_equal(address, heir))

@@ -45,13 +45,14 @@ struct host {
 	struct buf scratch;            /* code on its way into the VM's cache */
 	struct host_snapshot *frames;  /* of the frames that run, VM_DEPTH_MAX + 1 at most */
 	size_t frame_count;
+	const struct vm_tracer *tracer; /* NULL, or who is told of logs and self-destructions */
 	bool met_missing;              /* a precompile that does not exist here was called */
 	struct host_undo *journal;
 	size_t journal_count, journal_capacity;
 	struct log_entry *logs;        /* their data: offsets into log_data until host_logs() */
 	size_t log_count, log_capacity;
 	struct buf log_data;
-	int failure;                   /* OK or EXEC_E_MEDIUM: the first one */
+	int failure;                   /* OK or EXEC_E_MEDIUM: the first one; see host_failure() */
 	struct err failure_err;
 };
 
@@ -72,6 +73,9 @@ void host_revert(struct host *h, struct host_snapshot s);
 /* Runs a transaction's message: vm_run() in this world. False if the medium failed
  * (h->failure). */
 bool host_call(struct host *h, const struct vm_message *m, struct vm_result *out);
+
+/* Why host_call() or host_end() was false: EXEC_E_MEDIUM, or EXEC_E_STOPPED. */
+int host_failure(const struct host *h, struct err *err);
 
 /* The account's code, borrowed until the host is asked again; false: the medium. */
 bool host_code(struct host *h, const struct addr *address, struct vm_code **out);

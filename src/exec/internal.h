@@ -20,7 +20,6 @@ struct exec {
 	struct host host;
 	exec_gate_fn gate; /* NULL: open */
 	void *gate_ctx;
-	bool is_traced;
 };
 
 /* Executes `t` (sender known) in `block`, of whose gas `gas_left` is left. On OK

@@ -158,19 +158,12 @@ static int is_transfer(struct exec *x, const struct tx *t, bool *answer, struct 
 	int rc;
 
 	*answer = false;
-	if (x->is_traced || t->is_create || t->type > TX_DYNAMIC_FEE || native_find(&t->to) ||
+	if (x->host.tracer || t->is_create || t->type > TX_DYNAMIC_FEE || native_find(&t->to) ||
 	    precompile_at(&t->to, x->params->revision, &number))
 		return OK;
 	rc = read_account(x, &to, &t->to, err);
 	*answer = !rc && hash_equal(&to.code_hash, &account_empty.code_hash);
 	return rc;
-}
-
-static int host_failure(const struct host *h, struct err *err)
-{
-	if (err)
-		*err = h->failure_err;
-	return h->failure;
 }
 
 /* One authorization (EIP-7702): what is wrong with it makes it void, not the transaction.

@@ -67,7 +67,7 @@ int64_t vm_grow(struct vm_frame *f, uint64_t offset, uint64_t size, int64_t gas)
 	cost = memory_gas(words);
 	gas -= cost - f->memory_gas;
 	if (gas < 0)
-		return OUT_OF_GAS;
+		return gas;
 	if (words * 32 > f->memory_capacity) {
 		f->memory_capacity = MAX(MAX(2 * f->memory_capacity, words * 32),
 					 (uint64_t)MEMORY_CAPACITY_MIN);
@@ -96,7 +96,7 @@ int64_t vm_keccak(struct vm_frame *f, struct u256 *sp, int64_t gas)
 	size = sp[-1].limbs[0];
 	gas -= (int64_t)word_count(size) * GAS_KECCAK_WORD;
 	if (gas < 0)
-		return OUT_OF_GAS;
+		return gas;
 	keccak256(&hash, bytes_of(size ? f->memory + sp->limbs[0] : NULL, size));
 	word_load(sp - 1, hash.bytes);
 	return gas;
@@ -272,7 +272,7 @@ int64_t vm_self_destruct(struct vm_frame *f, struct u256 *sp, int64_t gas)
 	if (!u256_is_zero(&balance.n) && !heir_exists)
 		gas -= GAS_NEW_ACCOUNT;
 	if (gas < 0)
-		return OUT_OF_GAS;
+		return gas;
 	if (!h->self_destruct(h->ctx, &f->message.recipient, &heir))
 		return vm_host_failed(f);
 	return gas;
@@ -298,7 +298,7 @@ int64_t vm_sload(struct vm_frame *f, struct u256 *sp, int64_t gas)
 	if (!was_warm)
 		gas -= VM_GAS_COLD_SLOT;
 	if (gas < 0)
-		return OUT_OF_GAS;
+		return gas;
 	if (!h->storage(h->ctx, &f->message.recipient, &slot, &values))
 		return vm_host_failed(f);
 	*sp = values.current;
@@ -350,7 +350,7 @@ int64_t vm_sstore(struct vm_frame *f, struct u256 *sp, int64_t gas)
 		gas -= GAS_SSTORE_COLD;
 	gas -= sstore_gas(f, &values, value);
 	if (gas < 0)
-		return OUT_OF_GAS;
+		return gas;
 	if (!word_equal(&values.current, value) &&
 	    !h->set_storage(h->ctx, &f->message.recipient, &slot, value))
 		return vm_host_failed(f);
@@ -392,7 +392,7 @@ int64_t vm_log(struct vm_frame *f, struct u256 *sp, int64_t gas, size_t topic_co
 	size = sp[-1].limbs[0];
 	gas -= (int64_t)size * GAS_LOG_BYTE;
 	if (gas < 0)
-		return OUT_OF_GAS;
+		return gas;
 	for (size_t i = 0; i < topic_count; i++)
 		word_store(topics[i].bytes, sp - 2 - i);
 	if (!f->host->log(f->host->ctx, &f->message.recipient, topics, topic_count,
@@ -414,6 +414,7 @@ int64_t vm_trace_step(struct vm_frame *f, struct u256 *sp, int64_t gas, uint64_t
 	const uint8_t opcode = pc < code.size ? code.data[pc] : OP_STOP;
 	const struct vm_opcode_info *info = &vm_opcodes[opcode];
 	const int32_t base_gas = info->gas[f->vm->revision];
+	const struct vm_tracer *tracer = f->vm->tracer;
 	const ptrdiff_t height = sp - f->stack;
 	const struct vm_step step = {
 		.pc = pc,
@@ -428,8 +429,12 @@ int64_t vm_trace_step(struct vm_frame *f, struct u256 *sp, int64_t gas, uint64_t
 		.message = &f->message,
 	};
 
-	if (f->vm->tracer->step)
-		f->vm->tracer->step(f->vm->tracer->ctx, &step);
+	f->vm->step_gas = gas;
+	f->vm->step_base = MAX(base_gas, 0);
+	if (tracer->step)
+		tracer->step(tracer->ctx, &step);
+	if (tracer->is_over && tracer->is_over(tracer->ctx))
+		return vm_host_failed(f);
 	if (!info->name || base_gas == VM_GAS_NONE || opcode == OP_INVALID) {
 		f->vm->reason.opcode = opcode;
 		return vm_fail(f, VM_FAILED_OPCODE);

@@ -30,6 +30,9 @@ static struct vm_frame *give(struct vm *vm, const struct vm_message *m, enum vm_
 	struct vm_frame *caller = m->depth ? &vm->frames[m->depth - 1] : NULL;
 	size_t size;
 
+	if (vm->tracer && vm->tracer->fail && vm->reason.kind)
+		vm->tracer->fail(vm->tracer->ctx, &vm->reason, vm->failed_gas);
+	vm->failed_gas = 0;
 	if (vm->tracer && vm->tracer->leave)
 		vm->tracer->leave(vm->tracer->ctx, m, status, gas_left, buf_bytes(&vm->return_data));
 	if (vm_is_creation(m->kind) && status == VM_SUCCESS)
@@ -115,6 +118,9 @@ struct vm_frame *vm_end_failure(struct vm_frame *f)
 		reason->kind = f->vm->tracer ? VM_FAILED_JUMP : VM_FAILED_UNCLEAR;
 	else if (!reason->kind)
 		reason->kind = VM_FAILED_GAS;
+	f->vm->failed_gas = (uint64_t)(reason->kind == VM_FAILED_GAS && f->gas < 0
+					       ? f->vm->step_gas - f->gas
+					       : f->vm->step_base);
 	return vm_end(f, VM_FAILURE, bytes_of(NULL, 0));
 }
 
@@ -122,6 +128,12 @@ static struct vm_frame *fail(struct vm_frame *f, enum vm_failure why)
 {
 	vm_fail(f, why);
 	return vm_end_failure(f);
+}
+
+static struct vm_frame *fail_gas(struct vm_frame *f, int64_t gas)
+{
+	f->gas = gas;
+	return fail(f, VM_FAILED_GAS);
 }
 
 /* Memory that is there; without a size the offset can be anything. */
@@ -182,12 +194,16 @@ static struct vm_frame *enter(struct vm *vm, struct vm_message *m, uint64_t call
 	return f;
 }
 
-/* The call can't begin: 0 on the stack, its gas comes back. */
-static struct vm_frame *refuse(struct vm_frame *f, uint64_t gas)
+/* The call of `m` would be too deep: 0 on the stack, its gas comes back. */
+static struct vm_frame *refuse(struct vm_frame *f, const struct vm_message *m)
 {
-	f->gas += (int64_t)gas;
-	word_set(++f->sp, 0);
-	return f;
+	struct vm *vm = f->vm;
+
+	buf_reset(&vm->return_data);
+	if (vm->tracer && vm->tracer->enter)
+		vm->tracer->enter(vm->tracer->ctx, m, (uint64_t)f->gas);
+	vm->reason.kind = VM_FAILED_DEPTH;
+	return give(vm, m, VM_REVERT, m->gas, 0);
 }
 
 /* EIP-7702: follows the callee's delegation, if it has one. */
@@ -271,7 +287,7 @@ struct vm_frame *vm_call(struct vm_frame *f, enum vm_call_kind kind)
 	if (gas >= 0 && moves)
 		gas = value_gas(f, &m, &to, gas);
 	if (gas < 0)
-		return fail(f, VM_FAILED_GAS);
+		return fail_gas(f, gas);
 	m.gas = gas_for_call(gas, wanted);
 	f->gas = gas - (int64_t)m.gas;
 	if (moves)
@@ -280,10 +296,8 @@ struct vm_frame *vm_call(struct vm_frame *f, enum vm_call_kind kind)
 	f->out_offset = range[-2].limbs[0];
 	f->out_size = range[-3].limbs[0];
 	f->sp = f->sp - (has_value ? 7 : 6);
-	if (m.depth > VM_DEPTH_MAX) {
-		buf_reset(&f->vm->return_data);
-		return refuse(f, m.gas);
-	}
+	if (m.depth > VM_DEPTH_MAX)
+		return refuse(f, &m);
 	return enter(f->vm, &m, (uint64_t)f->gas);
 }
 
@@ -302,12 +316,12 @@ struct vm_frame *vm_create(struct vm_frame *f, enum vm_call_kind kind)
 		return fail(f, VM_FAILED_STATIC);
 	gas = vm_grow_words(f, offset, size, f->gas);
 	if (gas < 0)
-		return fail(f, VM_FAILED_GAS);
+		return fail_gas(f, gas);
 	if (size->limbs[0] > INITCODE_SIZE_MAX)
 		return fail(f, VM_FAILED_INITCODE_SIZE);
 	gas -= (int64_t)(size->limbs[0] + 31) / 32 * word_gas;
 	if (gas < 0)
-		return fail(f, VM_FAILED_GAS);
+		return fail_gas(f, gas);
 	m.gas = (uint64_t)(gas - gas / 64);
 	f->gas = gas - (int64_t)m.gas;
 	m.input = memory_part(f, offset, size);
@@ -315,10 +329,8 @@ struct vm_frame *vm_create(struct vm_frame *f, enum vm_call_kind kind)
 		vm_slot(&m.salt, f->sp - 3);
 	f->out_offset = f->out_size = 0;
 	f->sp -= kind == VM_CREATE2 ? 4 : 3;
-	if (m.depth > VM_DEPTH_MAX) {
-		buf_reset(&f->vm->return_data);
-		return refuse(f, m.gas);
-	}
+	if (m.depth > VM_DEPTH_MAX)
+		return refuse(f, &m);
 	return enter(f->vm, &m, (uint64_t)f->gas);
 }
 

@@ -83,6 +83,7 @@ enum vm_failure {
 	VM_FAILED_COLLISION,     /* EIP-684 */
 	VM_FAILED_PRECOMPILE,    /* its input is wrong, or it does not exist here */
 	VM_FAILED_FUNDS,         /* with VM_REVERT: the call did not begin */
+	VM_FAILED_DEPTH,         /* likewise */
 	VM_FAILED_NONCE,         /* likewise */
 };
 

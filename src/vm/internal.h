@@ -147,6 +147,8 @@ struct vm {
 	bool host_failed;
 	uint32_t deepest;              /* frame that this run has used */
 	struct vm_reason reason;       /* of the failure under way */
+	int64_t step_gas, step_base;   /* of the step traced last: what it found, and its base */
+	uint64_t failed_gas;           /* what it wanted, if it failed */
 	struct vm_cache caches[2];     /* code decoded to be run, and to be traced */
 	struct vm_cache *cache;        /* the one in use */
 };

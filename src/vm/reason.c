@@ -44,6 +44,8 @@ static const char *plain_text(enum vm_failure kind)
 		return "invalid input to a precompiled contract";
 	case VM_FAILED_FUNDS:
 		return "insufficient balance for transfer";
+	case VM_FAILED_DEPTH:
+		return "max call depth exceeded";
 	case VM_FAILED_NONCE:
 		return "nonce uint64 overflow";
 	}

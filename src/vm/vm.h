@@ -93,14 +93,29 @@ struct vm_step {
 	const struct vm_message *message;
 };
 
+/* Each may be NULL. All but log and self_destruct come from the machine; these two come
+ * from the host, since native contracts log as well. */
 struct vm_tracer {
 	void *ctx;
-	/* Each may be NULL. `gas_left` of enter is the caller's. */
+	/* `gas_left` is the caller's. A creation that a contract makes has its address in
+	 * leave only. */
 	void (*enter)(void *ctx, const struct vm_message *m, uint64_t gas_left);
 	void (*step)(void *ctx, const struct vm_step *step);
-	/* `failed_gas`: not known for a failure. */
+	/* Just before the leave of a call that did not succeed and did not revert by
+	 * itself. `cost_gas`: what its last instruction wanted, as far as that was reckoned
+	 * before the gas was too little; 0 if it is none. */
+	void (*fail)(void *ctx, const struct vm_reason *reason, uint64_t cost_gas);
+	/* Of a failure `gas_left` is 0. */
 	void (*leave)(void *ctx, const struct vm_message *m, enum vm_status status,
 		      uint64_t gas_left, struct bytes output);
+	/* These may be taken back when a frame around them fails. */
+	void (*log)(void *ctx, const struct addr *address, const struct hash topics[],
+		    size_t topic_count, struct bytes data);
+	void (*self_destruct)(void *ctx, const struct addr *address, const struct addr *heir,
+			      struct wei balance);
+	/* Asked after each step; true ends the run, which then has no result: as if the
+	 * host had failed. */
+	bool (*is_over)(void *ctx);
 };
 
 /* `tracer` (borrowed) sees what runs from now on; NULL: nobody does. Code that was

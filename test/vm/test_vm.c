@@ -163,7 +163,10 @@ Test(vm, memory_costs_and_has_an_end)
 
 struct counter {
 	uint32_t deepest;
-	uint64_t calls;
+	uint64_t calls, steps, step_count_max;
+	size_t fail_count;
+	struct vm_reason reason;     /* of the last failure */
+	uint64_t cost_gas;
 };
 
 static void count_enter(void *ctx, const struct vm_message *m, uint64_t gas_left)
@@ -175,13 +178,37 @@ static void count_enter(void *ctx, const struct vm_message *m, uint64_t gas_left
 	c->calls++;
 }
 
+static void count_step(void *ctx, const struct vm_step *step)
+{
+	struct counter *c = ctx;
+
+	(void)step;
+	c->steps++;
+}
+
+static bool count_is_over(void *ctx)
+{
+	const struct counter *c = ctx;
+
+	return c->steps >= c->step_count_max;
+}
+
+static void count_fail(void *ctx, const struct vm_reason *reason, uint64_t cost_gas)
+{
+	struct counter *c = ctx;
+
+	c->reason = *reason;
+	c->cost_gas = cost_gas;
+	c->fail_count++;
+}
+
 /* Calls itself with all gas: PUSH0 ×5, ADDRESS, GAS, CALL. */
 #define CALL_ITSELF "\x5f\x5f\x5f\x5f\x5f\x30\x5a\xf1"
 
 Test(vm, calls_go_1024_deep)
 {
 	struct counter c = { 0 };
-	const struct vm_tracer tracer = { .ctx = &c, .enter = count_enter };
+	const struct vm_tracer tracer = { .ctx = &c, .enter = count_enter, .fail = count_fail };
 	struct fixture f;
 
 	setup(&f, REVISION_OSAKA);
@@ -189,9 +216,66 @@ Test(vm, calls_go_1024_deep)
 	cr_assert_eq(output(&f), 1);
 	vm_set_tracer(f.vm, &tracer);
 	cr_assert_eq(RUN(&f, CALL_ITSELF GIVE, 1ull << 60), VM_SUCCESS);
-	cr_assert_eq(c.deepest, 1024);
-	cr_assert_eq(c.calls, 1025);
+	cr_assert_eq(c.deepest, 1025); /* told, and refused */
+	cr_assert_eq(c.calls, 1026);
+	cr_assert_eq(c.fail_count, 1);
+	cr_assert_eq(c.reason.kind, VM_FAILED_DEPTH);
 	vm_set_tracer(f.vm, NULL);
+	teardown(&f);
+}
+
+#define FAILING(code, gas, cost) { { (const uint8_t *)(code), sizeof(code) - 1 }, gas, cost }
+
+/* What a step that failed wanted: its base, and all that was reckoned before it ran dry. */
+Test(vm, tracer_hears_what_a_failed_step_wanted)
+{
+	static const struct {
+		struct bytes code;
+		uint64_t gas, cost_gas;
+	} cases[] = {
+		FAILING("\x01", 100, 3),
+		FAILING("\x0c", 100, 0),
+		FAILING("\xfe", 100, 0),
+		FAILING("\x60\x01\x60\x01\x01", 8, 3),
+		FAILING("\x60\x01\x56", 100, 8),
+		FAILING("\x60\x20\x51", 8, 3 + 6),               /* MLOAD of the second word */
+		FAILING("\x60\x40\x5f\x20", 46, 30 + 6 + 12),    /* KECCAK256 of two words */
+		FAILING("\x5f\x54", 2000, 2100),                  /* SLOAD, cold */
+		FAILING("\x60\x01\x5f\x55", 5000, 2100 + 20000), /* SSTORE, cold */
+		FAILING("\x5f\x31", 2000, 2600),                  /* BALANCE, cold */
+	};
+	struct counter c = { 0 };
+	const struct vm_tracer tracer = { .ctx = &c, .fail = count_fail };
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	vm_set_tracer(f.vm, &tracer);
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		c = (struct counter){ 0 };
+		cr_assert_eq(run(&f, cases[i].code, cases[i].gas), VM_FAILURE);
+		cr_assert_eq(c.fail_count, 1);
+		cr_assert_eq(c.cost_gas, cases[i].cost_gas, "%zu: %llu", i, (unsigned long long)c.cost_gas);
+		cr_assert_eq(c.reason.kind, f.r.reason.kind);
+	}
+	vm_set_tracer(f.vm, NULL);
+	teardown(&f);
+}
+
+/* A tracer that has seen enough ends the run there, and the next one is as if nothing was. */
+Test(vm, tracer_ends_the_run)
+{
+	struct counter c = { .step_count_max = 1000 };
+	const struct vm_tracer tracer = { .ctx = &c, .step = count_step, .is_over = count_is_over };
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	vm_set_tracer(f.vm, &tracer);
+	world_account(&f.w, 1, bytes_of("\x5b\x5f\x56", 3), 0);
+	cr_assert(!world_call(&f.w, 1, bytes_of(NULL, 0), 1ull << 40, &f.r));
+	cr_assert_eq(c.steps, 1000);
+	vm_set_tracer(f.vm, NULL);
+	cr_assert_eq(RUN(&f, "\x60\x01" GIVE, 1000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 1);
 	teardown(&f);
 }
 
