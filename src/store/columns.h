@@ -4,16 +4,18 @@
  *
  *   "tip"      rlp([height, hash, next withdrawal index])
  *   "flushed"  rlp(height)
- *   HEADER     rlp([header, commitments, withdrawals, tx count, size, certificate, checksum])
+ *   HEADER     rlp([header, commitments, withdrawals, tx count, size, certificate, log section,
+ *                   log rows, checksum])
  *   TX         rlp([sender, raw transaction, stored receipt])
  *   HISTORY    to be searched in place (store_history.c)
+ *   LOG        which transactions of a block have a term in their logs (store_log.h)
  */
 #ifndef WEFT_STORE_COLUMNS_H
 #define WEFT_STORE_COLUMNS_H
 
 /* The database's own version; raised by any change of what stands below, or in
  * the logs. A directory of another version is refused. */
-#define DATABASE_VERSION 3
+#define DATABASE_VERSION 4
 
 /*     name            letter  key                    value */
 #define STORE_COLUMNS(X) \
@@ -25,6 +27,7 @@
 	X(ACCOUNT,        'a') /* address                flat account */ \
 	X(SLOT,           's') /* address, slot          value, big-endian, no leading zeros */ \
 	X(CODE,           'c') /* code hash              code */ \
+	X(LOG,            'l') /* section (4), term (6), height (5)   transactions, first logs */ \
 	X(HISTORY,        'r') /* height                 the values from before the block */ \
 	X(NODE,           'n') /* 0 or (1, owner), path  trie node, RLP */ \
 	X(MMR,            'p') /* position               node of the history range, 32 bytes */ \

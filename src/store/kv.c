@@ -51,6 +51,11 @@ bool kv_iter_next(struct kv_iter *i, struct bytes *key, struct bytes *value)
 	return i->ops->iter_next(i, key, value);
 }
 
+void kv_iter_seek(struct kv_iter *i, struct bytes from)
+{
+	i->ops->iter_seek(i, from);
+}
+
 int kv_iter_error(const struct kv_iter *i, struct err *err)
 {
 	return i->ops->iter_error(i, err);

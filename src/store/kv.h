@@ -77,6 +77,8 @@ void kv_snapshot_free(struct kv *kv, struct kv_snapshot *s);
  * kv_iter_error() tells an end from a failure. */
 struct kv_iter *kv_iter_new(struct kv *kv, const struct kv_snapshot *at, struct bytes from);
 bool kv_iter_next(struct kv_iter *i, struct bytes *key, struct bytes *value);
+/* Goes on from the first key ≥ `from`. */
+void kv_iter_seek(struct kv_iter *i, struct bytes from);
 int kv_iter_error(const struct kv_iter *i, struct err *err);
 void kv_iter_free(struct kv_iter *i);
 

@@ -263,6 +263,14 @@ static bool leveldb_iter_advance(struct kv_iter *base, struct bytes *key, struct
 	return true;
 }
 
+static void leveldb_iter_seek_to(struct kv_iter *base, struct bytes from)
+{
+	struct leveldb_iter *i = (struct leveldb_iter *)base;
+
+	i->started = false;
+	leveldb_iter_seek(i->iter, (const char *)from.data, from.size);
+}
+
 static int leveldb_iter_error(const struct kv_iter *base, struct err *err)
 {
 	const struct leveldb_iter *i = (const struct leveldb_iter *)base;
@@ -329,6 +337,7 @@ static const struct kv_ops leveldb_ops = {
 	.snapshot_free = leveldb_snapshot_free,
 	.iter_new = leveldb_iter_new,
 	.iter_next = leveldb_iter_advance,
+	.iter_seek = leveldb_iter_seek_to,
 	.iter_error = leveldb_iter_error,
 	.iter_free = leveldb_iter_free,
 	.batch_new = leveldb_batch_new,

@@ -477,6 +477,15 @@ static bool memory_iter_next(struct kv_iter *base, struct bytes *key, struct byt
 	return v != NULL && i->failed == OK;
 }
 
+static void memory_iter_seek(struct kv_iter *base, struct bytes from)
+{
+	struct memory_iter *i = (struct memory_iter *)base;
+
+	buf_reset(&i->key);
+	buf_append_bytes(&i->key, from);
+	i->after = false;
+}
+
 static int memory_iter_error(const struct kv_iter *base, struct err *err)
 {
 	const struct memory_iter *i = (const struct memory_iter *)base;
@@ -609,6 +618,7 @@ static const struct kv_ops memory_ops = {
 	.snapshot_free = memory_snapshot_free,
 	.iter_new = memory_iter_new,
 	.iter_next = memory_iter_next,
+	.iter_seek = memory_iter_seek,
 	.iter_error = memory_iter_error,
 	.iter_free = memory_iter_free,
 	.batch_new = memory_batch_new,

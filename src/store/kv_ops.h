@@ -20,6 +20,7 @@ struct kv_ops {
 
 	struct kv_iter *(*iter_new)(struct kv *kv, const struct kv_snapshot *at, struct bytes from);
 	bool (*iter_next)(struct kv_iter *i, struct bytes *key, struct bytes *value);
+	void (*iter_seek)(struct kv_iter *i, struct bytes from);
 	int (*iter_error)(const struct kv_iter *i, struct err *err);
 	void (*iter_free)(struct kv_iter *i);
 

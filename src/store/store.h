@@ -38,6 +38,7 @@
 #include "chain/block.h"
 #include "chain/epoch.h"
 #include "chain/genesis.h"
+#include "chain/log_filter.h"
 #include "chain/receipt.h"
 #include "crypto/mmr.h"
 #include "state/tree.h"
@@ -53,6 +54,7 @@ struct store_options {
 	uint64_t history_ms;     /* how far back state is kept; UINT64_MAX: all */
 	uint64_t seed;           /* keys tables (base/map.h) */
 	size_t write_buffer_size; /* LevelDB's, bytes; 0: what was measured best (tests set it) */
+	uint32_t log_section_rows; /* of the log index (store_log.h); 0: the usual (tests set it) */
 	const struct medium *medium; /* what `dir` is on; NULL: the disk (medium_posix()) */
 };
 
@@ -202,6 +204,7 @@ struct stored_header {
 	size_t tx_count;
 	struct buf certificate;
 	uint64_t size;                  /* of Ethereum's form, bytes */
+	uint32_t log_section, log_rows; /* of the log index, after this block: store_log.h */
 	uint32_t checksum;              /* see columns.h */
 };
 void stored_header_clear(struct stored_header *h);
@@ -226,6 +229,26 @@ int store_find_tx(struct store_reader *r, const struct hash *hash, uint64_t *hei
 typedef int (*store_tx_fn)(void *ctx, uint32_t index, const struct stored_tx *t, struct err *err);
 int store_each_tx(struct store_reader *r, uint64_t height, store_tx_fn fn, void *ctx,
 		  struct err *err);
+
+/* --- logs (store_log_find.c) --- */
+
+/* Finds the transactions with a log that `filter` wants, in the blocks `from` to `to`. */
+struct store_log_query {
+	const struct log_filter *filter; /* sorted */
+	uint64_t from, to;               /* from ≤ to ≤ the reader's height */
+	/* Called for each of them in order; `first_log` is its first log's index within the
+	 * block. Which of its logs match is the caller's to see: log_filter_matches(). */
+	int (*found)(void *ctx, uint64_t height, uint32_t index, size_t first_log,
+		     const struct stored_tx *t, struct err *err);
+	/* Called before work is done, with about what it takes of this thread's time, µs. */
+	int (*charge)(void *ctx, uint64_t us, struct err *err);
+	void *ctx;
+};
+
+/* What the two functions give, if not OK, ends the search and comes back. Cost: that of
+ * store_log.h if the filter names anything, else every block with logs in the range is read.
+ * Memory: some MiB. STORE_E_CORRUPT if index and receipts contradict each other. */
+int store_find_logs(struct store_reader *r, const struct store_log_query *q, struct err *err);
 
 /* The epoch to which `height` belongs, which may be the one after the newest block; all
  * are kept. STORE_E_CORRUPT if it has rotted. */

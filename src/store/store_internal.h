@@ -6,6 +6,8 @@
  *   store_write    the writer's thread: log, batch, flush, consensus log
  *   store_flush    both: trie nodes from the tree to the database
  *   store_evidence what proves that validators contradicted themselves
+ *   store_log      a block's rows of the log index; what a row holds
+ *   store_log_find readers: which transactions have logs that somebody wants
  *   store_state    the node's thread: cache of the newest state
  *   store_read     readers: blocks, transactions
  *   store_view     readers: states of the past
@@ -20,6 +22,7 @@
 
 #include "store/cache.h"
 #include "store/store.h"
+#include "store/store_log.h"
 #include "store/store_keys.h"
 #include "store/store_record.h"
 #include "store/wal.h"
@@ -58,6 +61,9 @@ struct store {
 	struct hash logged_hash, applied_hash;
 	uint32_t checksum;           /* of the newest applied block */
 	struct mmr range;            /* over the hashes of all applied blocks */
+	struct log_place log_place;  /* after the newest applied block */
+	uint32_t log_section_rows;
+	struct log_writer log_writer;
 	uint64_t withdrawal_index;
 	uint64_t history_first;      /* oldest height whose history may be kept */
 	uint64_t history_first_ms;   /* its block's time; 0 if not looked up yet */

@@ -73,6 +73,22 @@ static inline struct store_key key_tx(uint64_t height, uint32_t index)
 	return k;
 }
 
+#define KEY_LOG_HEIGHT_SIZE 5
+#define KEY_LOG_HEIGHT_MAX ((1ull << 8 * KEY_LOG_HEIGHT_SIZE) - 1)
+
+/* `term`: 48 bits */
+static inline struct store_key key_log(uint32_t section, uint64_t term, uint64_t height)
+{
+	struct store_key k = key_of(COLUMN_LOG);
+
+	store_be64(k.bytes + 3, term); /* its two upper bytes make way for the section */
+	store_be32(k.bytes + 1, section);
+	k.bytes[11] = (uint8_t)(height >> 32);
+	store_be32(k.bytes + 12, (uint32_t)height);
+	k.size = 16;
+	return k;
+}
+
 static inline struct store_key key_epoch(uint64_t first_height)
 {
 	return key_number(COLUMN_EPOCH, UINT64_MAX - first_height);

@@ -23,6 +23,8 @@ static struct store *store_new(const struct store_options *options)
 	s->seed = options->seed;
 	s->history_first = 1;
 	mmr_init(&s->range);
+	s->log_section_rows = options->log_section_rows ? options->log_section_rows : LOG_SECTION_ROWS;
+	log_writer_init(&s->log_writer, options->seed);
 	store_state_init(s, options);
 	return s;
 }
@@ -43,6 +45,7 @@ void store_close(struct store *s)
 	buf_clear(&s->value);
 	buf_clear(&s->tx_values);
 	buf_clear(&s->consensus_found);
+	log_writer_clear(&s->log_writer);
 	CHECK(pthread_mutex_destroy(&s->flush_lock) == 0);
 	free(s);
 }
@@ -297,6 +300,7 @@ static int load_flushed(struct store *s, const struct store_options *options, ui
 		code = store_get_header(s->kv, NULL, flushed, &h, err);
 	if (code != OK)
 		return code;
+	s->log_place = (struct log_place){ h.log_section, h.log_rows };
 	s->tree = state_tree_new(&h.header.state_root, store_tree_source(s),
 				 options->tree_memory_max, options->seed);
 	stored_header_clear(&h);

@@ -115,7 +115,7 @@ static uint64_t ethereum_size(const struct block *b, size_t header_size, size_t 
 }
 
 void header_value_encode(struct buf *out, const struct store_block *b, struct bytes tx_values,
-			 uint32_t *checksum)
+			 const struct log_place *place, uint32_t *checksum)
 {
 	size_t value = rlp_list_open(out), list, start = out->size, header_size, withdrawals_size;
 
@@ -131,6 +131,8 @@ void header_value_encode(struct buf *out, const struct store_block *b, struct by
 	rlp_put_u64(out, b->block->tx_count);
 	rlp_put_u64(out, ethereum_size(b->block, header_size, withdrawals_size));
 	rlp_put_bytes(out, b->certificate);
+	rlp_put_u64(out, place->section);
+	rlp_put_u64(out, place->rows);
 	*checksum = crc32c(*checksum, bytes_of(out->data + start, out->size - start));
 	*checksum = crc32c(*checksum, tx_values);
 	rlp_put_u64(out, *checksum);
@@ -171,7 +173,7 @@ static int withdrawals_decode(struct stored_header *out, struct rlp_reader *r, s
 static int header_fields_decode(struct stored_header *out, struct bytes value, struct err *err)
 {
 	struct bytes header, commitments, certificate;
-	uint64_t tx_count, checksum;
+	uint64_t tx_count, checksum, log_section, log_rows;
 	struct rlp_reader list;
 
 	if (open_value(&list, value, err) != OK || rlp_read_raw(&list, &header, err) != OK ||
@@ -182,13 +184,19 @@ static int header_fields_decode(struct stored_header *out, struct bytes value, s
 	    rlp_read_u64(&list, &tx_count, err) != OK ||
 	    rlp_read_u64(&list, &out->size, err) != OK ||
 	    rlp_read_bytes(&list, &certificate, err) != OK ||
+	    rlp_read_u64(&list, &log_section, err) != OK ||
+	    rlp_read_u64(&list, &log_rows, err) != OK ||
 	    rlp_read_u64(&list, &checksum, err) != OK || rlp_reader_end(&list, err) != OK)
 		return broken(err, "header record");
 	if (tx_count > BLOCK_TX_COUNT_MAX || checksum > UINT32_MAX)
 		return broken_count(err, "header record", (size_t)tx_count);
+	if (log_section > UINT32_MAX || log_rows > UINT32_MAX)
+		return broken_count(err, "header record: log index", (size_t)log_section);
 	keccak256(&out->hash, header);
 	out->tx_count = (size_t)tx_count;
 	out->checksum = (uint32_t)checksum;
+	out->log_section = (uint32_t)log_section;
+	out->log_rows = (uint32_t)log_rows;
 	buf_append_bytes(&out->certificate, certificate);
 	return OK;
 }
@@ -212,7 +220,7 @@ uint32_t header_value_checksum(uint32_t parent, struct bytes value)
 
 	CHECK(open_value(&list, value, NULL) == OK);
 	start = list.at;
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 8; i++)
 		CHECK(rlp_read_raw(&list, &item, NULL) == OK);
 	return crc32c(parent, bytes_of(start, (size_t)(list.at - start)));
 }

@@ -24,10 +24,15 @@ int tip_decode(struct tip_record *out, struct bytes value, struct err *err);
 void tx_value_encode(struct buf *out, const struct store_block *b, size_t index);
 int tx_value_decode(struct stored_tx *out, struct bytes value, struct err *err);
 
+/* Where the log index stands after a block: in which section, and how many rows it has. */
+struct log_place {
+	uint32_t section, rows;
+};
+
 /* The HEADER value; `checksum` is the parent's on entry, this block's at the end.
  * `tx_values` are the block's TX values, one after the other. */
 void header_value_encode(struct buf *out, const struct store_block *b, struct bytes tx_values,
-			 uint32_t *checksum);
+			 const struct log_place *place, uint32_t *checksum);
 int header_value_decode(struct stored_header *out, struct bytes value, struct err *err);
 
 /* Continues a parent's checksum over the fields of a HEADER value that decodes. */

@@ -84,13 +84,14 @@ static void put_txs(struct store *s, const struct store_block *b)
 	}
 }
 
-static void put_header(struct store *s, const struct store_block *b, uint32_t *checksum)
+static void put_header(struct store *s, const struct store_block *b, const struct log_place *place,
+		       uint32_t *checksum)
 {
 	struct store_key row = key_number(COLUMN_HEADER, b->block->header.height);
 	struct store_key by_hash = key_hash(COLUMN_HEADER_HASH, &b->block->hash);
 
 	buf_reset(&s->value);
-	header_value_encode(&s->value, b, buf_bytes(&s->tx_values), checksum);
+	header_value_encode(&s->value, b, buf_bytes(&s->tx_values), place, checksum);
 	put(s, &row, buf_bytes(&s->value));
 	put(s, &by_hash, bytes_of(row.bytes + 1, row.size - 1));
 }
@@ -217,6 +218,7 @@ int store_write_block(struct store *s, const struct store_block *b, struct err *
 	uint64_t history_first = s->history_first, history_first_ms = s->history_first_ms;
 	const struct block *block = b->block;
 	uint32_t checksum = s->checksum;
+	struct log_place place = s->log_place;
 	struct mmr range = s->range;
 	int code;
 
@@ -224,7 +226,8 @@ int store_write_block(struct store *s, const struct store_block *b, struct err *
 		withdrawal_index = block->withdrawals[block->withdrawal_count - 1].index + 1;
 	kv_batch_reset(s->batch);
 	put_txs(s, b);
-	put_header(s, b, &checksum);
+	store_log_put(&s->log_writer, s->batch, b, s->log_section_rows, &place);
+	put_header(s, b, &place, &checksum);
 	put_state(s, b);
 	put_range(s, &range, &block->hash);
 	if (b->epoch)
@@ -239,6 +242,7 @@ int store_write_block(struct store *s, const struct store_block *b, struct err *
 	s->history_first = history_first;
 	s->history_first_ms = history_first_ms;
 	s->checksum = checksum;
+	s->log_place = place;
 	s->range = range;
 	s->applied_height = block->header.height;
 	s->applied_hash = block->hash;

@@ -64,6 +64,7 @@ void sample_init(struct sample *m, uint64_t seed, const char *dir)
 		.tree_memory_max = 64 * KIB, /* small, so that nodes are let go and read again */
 		.history_ms = UINT64_MAX,
 		.seed = seed,
+		.log_section_rows = 50, /* small, so that there are several */
 	};
 }
 
@@ -149,6 +150,56 @@ static void change_contract(struct sample *m, struct sample_state *now, struct r
 	}
 }
 
+/* Of transaction `index` of a block; none of genesis. */
+static size_t log_count_of(uint64_t height, size_t index)
+{
+	return (index * 7 + height) % 3;
+}
+
+static struct hash topic_of(size_t place, size_t i)
+{
+	struct hash h;
+	uint64_t n[2] = { place / 2, i }; /* two places share their topics */
+
+	keccak256(&h, bytes_of(n, sizeof(n)));
+	return h;
+}
+
+/* Few different addresses and topics, so that filters find something. */
+static void add_logs(struct receipt *r, uint64_t height, size_t index, struct rng *rng)
+{
+	struct log_entry logs[2] = { 0 };
+	uint8_t data[32] = { (uint8_t)index };
+	size_t count = log_count_of(height, index);
+
+	for (size_t i = 0; i < count; i++) {
+		logs[i].address = address_of(rng_below(rng, SAMPLE_LOG_ADDRESS_COUNT));
+		logs[i].topic_count = rng_below(rng, LOG_TOPIC_MAX + 1);
+		for (size_t t = 0; t < logs[i].topic_count; t++)
+			logs[i].topics[t] = topic_of(t, rng_below(rng, SAMPLE_LOG_TOPIC_COUNT));
+		logs[i].data = bytes_of(data, sizeof(data));
+	}
+	receipt_set_logs(r, logs, count);
+}
+
+void sample_filter(struct log_filter *out, struct rng *rng)
+{
+	*out = (struct log_filter){ .address_count = rng_below(rng, 2) * rng_below(rng, 4),
+				    .place_count = rng_below(rng, LOG_TOPIC_MAX + 1) };
+	out->addresses = xcalloc(out->address_count, sizeof(struct addr));
+	for (size_t i = 0; i < out->address_count; i++)
+		out->addresses[i] = address_of(rng_below(rng, SAMPLE_LOG_ADDRESS_COUNT + 1));
+	for (size_t t = 0; t < out->place_count; t++) {
+		struct log_filter_place *p = &out->places[t];
+
+		p->count = rng_below(rng, 2) * rng_below(rng, 4);
+		p->any = xcalloc(p->count, sizeof(struct hash));
+		for (size_t i = 0; i < p->count; i++)
+			p->any[i] = topic_of(t, rng_below(rng, SAMPLE_LOG_TOPIC_COUNT + 1));
+	}
+	log_filter_sort(out);
+}
+
 static void add_txs(struct sample *m, struct sample_block *out, size_t tx_count, struct rng *rng)
 {
 	struct secret_key key = { { 0 } };
@@ -177,16 +228,7 @@ static void add_txs(struct sample *m, struct sample_block *out, size_t tx_count,
 		r->success = true;
 		r->gas_used = GAS_TX;
 		r->cumulative_gas_used = (i + 1) * GAS_TX;
-		if (i % 3 == 0) {
-			uint8_t data[32] = { (uint8_t)i };
-			struct log_entry log = {
-				.address = address_of(i),
-				.topic_count = 2,
-				.data = bytes_of(data, sizeof(data)),
-			};
-
-			receipt_set_logs(r, &log, 1);
-		}
+		add_logs(r, m->height, i, rng);
 		receipt_bloom(r, &b->header.logs_bloom);
 	}
 }
@@ -387,7 +429,7 @@ static int check_tx(void *ctx, uint32_t index, const struct stored_tx *t, struct
 
 	if (index != c->count++ || !t->tx->has_sender || !t->receipt.success ||
 	    t->receipt.cumulative_gas_used != (index + 1) * GAS_TX ||
-	    t->receipt.log_count != (index % 3 == 0) ||
+	    t->receipt.log_count != log_count_of(c->height, index) ||
 	    (t->receipt.log_count &&
 	     (t->receipt.logs[0].data.size != 32 || t->receipt.logs[0].data.data[0] != index)))
 		c->bad = "a transaction differs";
@@ -426,6 +468,101 @@ static const char *compare_block(const struct sample *m, struct store_reader *r,
 		bad = "transactions can't be read";
 	stored_header_clear(&h);
 	return bad ? bad : check.bad;
+}
+
+/* --- logs --- */
+
+struct log_found {
+	uint64_t height;
+	uint32_t index;
+	size_t first_log;
+};
+
+struct log_list {
+	struct buf found;            /* struct log_found */
+	const struct log_filter *filter;
+	uint64_t height;
+	size_t first_log;
+	uint64_t charged_us;
+};
+
+static int note_found(void *ctx, uint64_t height, uint32_t index, size_t first_log,
+		      const struct stored_tx *t, struct err *err)
+{
+	const struct log_found found = { height, index, first_log };
+	struct log_list *l = ctx;
+
+	buf_append(&l->found, &found, sizeof(found));
+	return OK;
+}
+
+static int note_charge(void *ctx, uint64_t us, struct err *err)
+{
+	struct log_list *l = ctx;
+
+	l->charged_us += us;
+	return OK;
+}
+
+static int note_if_wanted(void *ctx, uint32_t index, const struct stored_tx *t, struct err *err)
+{
+	struct log_list *l = ctx;
+	size_t first_log = l->first_log;
+
+	l->first_log += t->receipt.log_count;
+	for (size_t i = 0; i < t->receipt.log_count; i++)
+		if (log_filter_matches(l->filter, &t->receipt.logs[i]))
+			return note_found(l, l->height, index, first_log, t, err);
+	return OK;
+}
+
+const char *sample_compare_logs(struct store_reader *r, const struct log_filter *f, uint64_t from,
+				uint64_t to, size_t *count)
+{
+	struct log_list have = { 0 }, want = { .filter = f };
+	struct store_log_query q = {
+		.filter = f, .from = from, .to = to, .found = note_found, .charge = note_charge, .ctx = &have,
+	};
+	const char *bad = NULL;
+
+	for (uint64_t h = from; !bad && h <= to; h++) {
+		want.height = h;
+		want.first_log = 0;
+		if (store_each_tx(r, h, note_if_wanted, &want, NULL) != OK)
+			bad = "transactions can't be read";
+	}
+	if (!bad && store_find_logs(r, &q, NULL) != OK)
+		bad = "logs can't be searched";
+	if (!bad && !bytes_equal(buf_bytes(&have.found), buf_bytes(&want.found)))
+		bad = "other logs are found than there are";
+	if (!bad && have.charged_us == 0)
+		bad = "a search for logs costs nothing";
+	*count = have.found.size / sizeof(struct log_found);
+	buf_clear(&have.found);
+	buf_clear(&want.found);
+	return bad;
+}
+
+#define FILTER_COUNT 24
+
+static const char *compare_logs(const struct sample *m, struct store_reader *r, uint64_t height)
+{
+	const char *bad = NULL;
+	struct rng rng;
+	size_t count;
+
+	rng_init(&rng, m->seed + height);
+	for (size_t i = 0; !bad && i < FILTER_COUNT; i++) {
+		uint64_t from = rng_below(&rng, height + 1);
+		uint64_t to = from + rng_below(&rng, height - from + 1);
+		struct log_filter f;
+
+		sample_filter(&f, &rng);
+		bad = i % 2 ? sample_compare_logs(r, &f, 0, height, &count)
+			    : sample_compare_logs(r, &f, from, to, &count);
+		log_filter_clear(&f);
+	}
+	return bad;
 }
 
 static bool read_node(void *ctx, uint64_t position, struct hash *out)
@@ -487,6 +624,8 @@ const char *sample_compare_store(const struct sample *m, uint64_t height)
 		bad = compare_range(m, r, height);
 	if (!bad)
 		bad = compare_epochs(m, r, height);
+	if (!bad)
+		bad = compare_logs(m, r, height);
 	if (!bad && store_view_at(r, height, &view, NULL) != OK)
 		bad = "there is no view of the tip";
 	if (!bad) {

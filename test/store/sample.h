@@ -16,6 +16,8 @@
 #define SAMPLE_CONTRACT_COUNT 4
 #define SAMPLE_SLOT_COUNT 12    /* a contract */
 #define SAMPLE_HEIGHT_MAX 400
+#define SAMPLE_LOG_ADDRESS_COUNT 6
+#define SAMPLE_LOG_TOPIC_COUNT 5 /* at one place */
 
 struct sample_state {
 	struct {
@@ -78,6 +80,13 @@ void sample_flush(struct sample *m);
 /* Compares the state at `height`, seen through `v`, with the model's. NULL if
  * equal, else what differs. */
 const char *sample_compare(const struct sample *m, uint64_t height, const struct state_view *v);
+
+/* A filter for the logs of such blocks, to be cleared; some name what is nowhere. */
+void sample_filter(struct log_filter *out, struct rng *rng);
+
+/* Compares what the index finds with what reading the blocks finds; *count: how many. */
+const char *sample_compare_logs(struct store_reader *r, const struct log_filter *f, uint64_t from,
+				uint64_t to, size_t *count);
 
 /* Compares everything that the store holds, up to `height`, which must be its tip. */
 const char *sample_compare_store(const struct sample *m, uint64_t height);

@@ -10,6 +10,8 @@
 #include "store/sample.h"
 #include "store/store_record.h"
 
+static const struct log_place place = { 3, 40 };
+
 enum mutation { DROP, DOUBLE, EMPTY_STRING, EMPTY_LIST, LONG_STRING, FLIP, MUTATION_COUNT };
 
 static void put_mutated(struct buf *out, struct bytes item, enum mutation how)
@@ -155,7 +157,7 @@ Test(record, refuse_every_mutated_item)
 		tx_value_encode(&tx_values, &b.b, 0);
 		txs += try_all(buf_bytes(&tx_values), decode_tx);
 		buf_reset(&value);
-		header_value_encode(&value, &b.b, buf_bytes(&tx_values), &checksum);
+		header_value_encode(&value, &b.b, buf_bytes(&tx_values), &place, &checksum);
 		headers += try_all(buf_bytes(&value), decode_header);
 		sample_block_clear(&b);
 	}
@@ -169,7 +171,7 @@ Test(record, refuse_every_mutated_item)
 	sample_clear(&m);
 }
 
-/* A list of seven items of which one is a number that is too large. */
+/* A list of nine items of which one is a number that is too large. */
 Test(record, refuse_large_numbers_in_header)
 {
 	struct buf value = { 0 }, mutated = { 0 };
@@ -182,16 +184,20 @@ Test(record, refuse_large_numbers_in_header)
 	sample_init(&m, 4, NULL);
 	cr_assert_eq(sample_open(&m, NULL), OK);
 	sample_make(&m, &b, 0);
-	header_value_encode(&value, &b.b, bytes_of(NULL, 0), &checksum);
-	/* header, commitments, withdrawals, transactions, size, certificate, checksum */
-	for (size_t large = 3; large <= 6; large += 3) {
+	header_value_encode(&value, &b.b, bytes_of(NULL, 0), &place, &checksum);
+	/* header, commitments, withdrawals, transactions, size, certificate, log section, log rows,
+	 * checksum */
+	for (size_t large = 3; large <= 8; large++) {
 		size_t open;
+
+		if (large == 4 || large == 5)
+			continue;
 
 		buf_reset(&mutated);
 		rlp_reader_init(&top, buf_bytes(&value));
 		CHECK(rlp_read_list(&top, &list, NULL) == OK);
 		open = rlp_list_open(&mutated);
-		for (size_t i = 0; i < 7; i++) {
+		for (size_t i = 0; i < 9; i++) {
 			CHECK(rlp_read_raw(&list, &item, NULL) == OK);
 			if (i == large)
 				rlp_put_u64(&mutated, 1ull << 40);
@@ -266,7 +272,7 @@ Test(record, refuse_header_that_is_none_and_too_many_withdrawals)
 	sample_init(&m, 5, NULL);
 	cr_assert_eq(sample_open(&m, NULL), OK);
 	sample_make(&m, &b, 1);
-	header_value_encode(&value, &b.b, bytes_of(NULL, 0), &checksum);
+	header_value_encode(&value, &b.b, bytes_of(NULL, 0), &place, &checksum);
 	for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
 		replace_item(&mutated, buf_bytes(&value), 0, bytes_of(lists[i], i + 1));
 		check_broken_header(&mutated, "header record");
