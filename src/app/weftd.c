@@ -42,7 +42,7 @@ struct weftd_options {
 	uint64_t cache_mb, trie_mb, history_s, pool_count, pool_mb, pool_sender_count;
 	const char *p2p_addr;
 	uint64_t p2p_port, p2p_sessions;
-	bool p2p_open, allow_unprotected;
+	bool p2p_open, allow_unprotected, no_deployer;
 	struct option_list peers, p2p_allow;
 	uint64_t chain_id, epoch_length, epoch_ms;
 	struct option_list new_validators, funds;
@@ -59,6 +59,7 @@ static const struct option run_options[] = {
 	{ "datadir", OPTION_TEXT, MEMBER(datadir), "DIR", "chain, keystore and genesis (default ~/.weft)" },
 	{ "dev", OPTION_FLAG, MEMBER(dev), NULL,
 	  "a chain of one validator with funded accounts; in memory unless --datadir is given" },
+	{ "no-deployer", OPTION_FLAG, MEMBER(no_deployer), NULL, "a new --dev chain lacks the deterministic deployer (CREATE2)" },
 	{ "validator", OPTION_TEXT, MEMBER(validator), "ADDRESS", "make blocks with this key of the keystore" },
 	{ "keystore", OPTION_TEXT, MEMBER(keystore), "DIR", "where keys are (default DATADIR/keystore)" },
 	{ "password-file", OPTION_TEXT, MEMBER(password_file), "FILE",
@@ -108,6 +109,8 @@ static const struct option init_options[] = {
 	  1, EPOCH_LENGTH_MAX },
 	{ "epoch-ms", OPTION_NUMBER, MEMBER(epoch_ms), "MS", "and the time after which it does; 0: never", 0,
 	  EPOCH_MS_MAX },
+	{ "no-deployer", OPTION_FLAG, MEMBER(no_deployer), NULL,
+	  "leave out the deterministic deployer 0x4e59b44847b379578588920ca78fbf26c0b4956c (CREATE2)" },
 };
 
 static const struct option_table run_table = { run_options, ARRAY_COUNT(run_options) };
@@ -274,6 +277,8 @@ static int make_genesis(const struct weftd_options *o, struct genesis *g, struct
 	if (o->new_validators.count == 0 || o->new_validators.count > VALIDATOR_COUNT_MAX)
 		return ERR_SET(err, APP_E_USAGE, "give --genesis FILE, or 1 to %d times --new-validator", VALIDATOR_COUNT_MAX);
 	genesis_default(g, o->chain_id ? o->chain_id : DEV_CHAIN_ID, io_wall_ms());
+	if (o->no_deployer)
+		genesis_drop_deployer(g);
 	g->params.epoch_length = o->epoch_length;
 	g->params.epoch_ms = o->epoch_ms;
 	g->params.validator_count_max = MAX(g->params.validator_count_max, (uint64_t)o->new_validators.count);
@@ -341,10 +346,10 @@ static int command_init(const struct weftd_options *o, struct err *err)
 	struct genesis g = { 0 };
 	int code;
 
-	if (o->genesis && (o->chain_id || o->new_validators.count || o->funds.count ||
+	if (o->genesis && (o->chain_id || o->new_validators.count || o->funds.count || o->no_deployer ||
 			   o->epoch_length != EPOCH_LENGTH_DEFAULT || o->epoch_ms != EPOCH_MS_DEFAULT))
 		return ERR_SET(err, APP_E_USAGE, "--genesis FILE says all about a chain: leave --chain-id, "
-			       "--new-validator, --fund and --epoch-… out, or make the genesis from them");
+			       "--new-validator, --fund, --no-deployer and --epoch-… out, or make the genesis from them");
 	if (o->genesis)
 		code = read_genesis(o->genesis, &g, err);
 	else
@@ -374,13 +379,15 @@ static int dev_key(const struct ecc *ecc, const char *path, struct secret_key *k
 	return code;
 }
 
-static int dev_genesis(const struct ecc *ecc, struct genesis *g, struct err *err)
+static int dev_genesis(const struct weftd_options *o, const struct ecc *ecc, struct genesis *g, struct err *err)
 {
 	struct validator self = { .weight = { 1 } };
 	struct secret_key key;
 	int code;
 
 	genesis_default(g, DEV_CHAIN_ID, io_wall_ms());
+	if (o->no_deployer)
+		genesis_drop_deployer(g);
 	g->params.min_interval_ms = 0;
 	g->params.heartbeat_ms = DEV_HEARTBEAT_MS;
 	for (unsigned i = 0; i < DEV_ACCOUNT_COUNT; i++) {
@@ -452,7 +459,7 @@ static int miss_genesis(const struct weftd_options *o, const struct ecc *ecc, st
 	if (!o->dev)
 		return ERR_SET(err, APP_E_FILE, "%s holds no chain: make one with weftd init --datadir %s, or "
 			       "try weftd --dev", o->datadir, o->datadir);
-	code = dev_genesis(ecc, &g, err);
+	code = dev_genesis(o, ecc, &g, err);
 	if (code == OK)
 		code = create_datadir(o->datadir, &g, err);
 	genesis_clear(&g);
@@ -466,7 +473,7 @@ static int load_genesis(const struct weftd_options *o, const struct ecc *ecc, st
 	int code = OK;
 
 	if (o->dev && !o->datadir)
-		return dev_genesis(ecc, g, err);
+		return dev_genesis(o, ecc, g, err);
 	path = file_join(o->datadir, "genesis.json");
 	if (access(path, F_OK) != 0)
 		code = miss_genesis(o, ecc, err);
@@ -738,6 +745,8 @@ static int parse(struct weftd_options *o, bool *is_init, int argc, char **argv, 
 		code = options_parse_file(table, o, &seen, o->config, err);
 	if (code == OK && o->dev && o->validator)
 		code = ERR_SET(err, APP_E_USAGE, "--dev brings a validator of its own: leave --validator out");
+	if (code == OK && !*is_init && o->no_deployer && !o->dev)
+		code = ERR_SET(err, APP_E_USAGE, "--no-deployer is for a chain's making: weftd init, or --dev");
 	if (!*is_init && o->dev && o->peers.count == 0 && !options_given(table, &seen, "p2p-port"))
 		o->p2p_port = 0;
 	if (!o->datadir && (*is_init || !o->dev))

@@ -94,6 +94,8 @@ void genesis_fund(struct genesis *g, const struct addr *address, struct wei bala
 	CHECK(!wei_add(&account->balance, account->balance, balance));
 }
 
+#define DEPLOYER_ADDRESS "4e59b44847b379578588920ca78fbf26c0b4956c"
+
 /* Contracts that tools expect at their addresses; public constants of the
  * standards named, runtime code as published there. */
 static const struct {
@@ -111,7 +113,7 @@ static const struct {
 	  "60495762001fff810690815414603c575f5ffd5b62001fff01545f5260205ff35b5f5ffd5b62001fff"
 	  "42064281555f359062001fff015500" },
 	/* The deterministic deployer: github.com/Arachnid/deterministic-deployment-proxy. */
-	{ "4e59b44847b379578588920ca78fbf26c0b4956c",
+	{ DEPLOYER_ADDRESS,
 	  "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082"
 	  "378035828234f58015156039578182fd5b8082525050506014600cf3" },
 };
@@ -137,6 +139,20 @@ void genesis_default(struct genesis *out, uint64_t chain_id, uint64_t time_ms)
 	out->base_fee = out->params.base_fee_floor;
 	for (size_t i = 0; i < ARRAY_COUNT(contracts); i++)
 		add_contract(out, contracts[i].address, contracts[i].code);
+}
+
+void genesis_drop_deployer(struct genesis *g)
+{
+	struct genesis_account *account;
+	struct addr address;
+
+	CHECK(hex_decode(address.bytes, sizeof(address.bytes), bytes_of_str(DEPLOYER_ADDRESS)));
+	account = account_of(g, &address);
+	genesis_free_bytes(&account->code);
+	free(account->slots);
+	g->account_count--;
+	memmove(account, account + 1,
+		(size_t)(g->accounts + g->account_count - account) * sizeof(*account));
 }
 
 /* --- the block --- */

@@ -70,6 +70,10 @@ void genesis_write(struct buf *out, const struct genesis *g);
  * revision Osaka. */
 void genesis_default(struct genesis *out, uint64_t chain_id, uint64_t time_ms);
 
+/* Takes the deterministic deployer out again: what it would make by CREATE2 then has no
+ * address that other chains share. */
+void genesis_drop_deployer(struct genesis *g);
+
 /* Adds an account or raises its balance; for builders of networks. */
 void genesis_fund(struct genesis *g, const struct addr *address, struct wei balance);
 

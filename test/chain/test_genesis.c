@@ -442,6 +442,28 @@ Test(genesis, default_holds_the_contracts_that_tools_expect)
 	genesis_clear(&g);
 }
 
+Test(genesis, drop_deployer_takes_that_one_account)
+{
+	struct addr deployer = addr_from_hex("4e59b44847b379578588920ca78fbf26c0b4956c");
+	struct addr before = addr_of(1), behind = addr_of(0xff);
+	struct genesis g;
+
+	genesis_default(&g, 31337, 0);
+	genesis_fund(&g, &before, wei_of(1));
+	genesis_fund(&g, &behind, wei_of(1));
+	for (int again = 0; again < 2; again++) {
+		genesis_drop_deployer(&g);
+		cr_assert_eq(g.account_count, 4);
+		for (size_t i = 0; i < 4; i++) {
+			cr_assert(!addr_equal(&g.accounts[i].address, &deployer));
+			if (i > 0)
+				cr_assert_lt(memcmp(g.accounts[i - 1].address.bytes,
+						    g.accounts[i].address.bytes, 20), 0);
+		}
+	}
+	genesis_clear(&g);
+}
+
 Test(genesis, fund_keeps_order_and_adds)
 {
 	struct genesis g;

@@ -6,7 +6,7 @@ import net from "node:net";
 import path from "node:path";
 import { JsonRpcProvider, Wallet, encryptKeystoreJson, formatEther, parseEther } from "ethers";
 import { Weftd, freshDirectory, run, suite, test, until, weftPath, weftdPath } from "./lib.mjs";
-import { devPhrase } from "./known.mjs";
+import { deployerAddress, devPhrase } from "./known.mjs";
 
 const dir = freshDirectory("programs");
 const file = (name, text) => {
@@ -129,6 +129,20 @@ function initCases(state) {
 				assert.deepEqual(await node.end(), { code: 0, signal: null });
 			}
 			assert.equal(hashes[0], hashes[1]);
+		}],
+		["init leaves the deterministic deployer out, if asked to", async () => {
+			const allocOf = (name) => Object.keys(JSON.parse(fs.readFileSync(path.join(fresh(name), "genesis.json"))).alloc);
+			const init = ["--new-validator", state.validator];
+			await weftd(["init", "--datadir", fresh("with"), ...init], 0);
+			await weftd(["init", "--datadir", fresh("without"), ...init, "--no-deployer"], 0);
+			const deployer = deployerAddress.toLowerCase();
+			assert.deepEqual(allocOf("with").filter((address) => !allocOf("without").includes(address)), [deployer]);
+			await weftd(["init", "--datadir", fresh("other"), "--genesis", path.join(fresh("with"), "genesis.json"),
+				"--no-deployer"], 2, /--no-deployer/);
+			await weftd(["--datadir", fresh("with"), "--no-deployer"], 2, /--no-deployer/);
+			const node = await new Weftd(["--dev", "--no-deployer"]).start();
+			assert.equal(await node.rpc("eth_getCode", deployer), "0x");
+			await node.end();
 		}],
 		["init takes the file that another init wrote", async () => {
 			await weftd(["init", "--datadir", fresh("copy"), "--genesis", path.join(chainDir, "genesis.json")], 0, /7001/);
