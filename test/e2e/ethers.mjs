@@ -257,9 +257,8 @@ function casesOfRefusal(provider, wallet, poor) {
 		refused("another chain's transaction is refused", { chainId: 1n }, null, /chain id/),
 		refused("another chain's legacy transaction is refused", { type: 0, chainId: 1n }, null, /chain id/),
 		refused("a fee below the floor is refused", { maxFeePerGas: 1n, maxPriorityFeePerGas: 1n }, null, /underpriced/),
-		refused("a creation is refused for now", { to: null, data: "0x6000", gasLimit: 100000n }, null,
-			/contract creation is not executed by this version/),
-		refused("a call of code is refused for now", { to: deployerAddress, gasLimit: 100000n }, null, /contract|code/),
+		refused("init code above its limit is refused", { to: null, data: `0x${"00".repeat(49153)}`, gasLimit: 2000000n }, null,
+			/init code|initcode/),
 		refused("more gas than a transaction may have is refused", { gasLimit: 2n ** 24n + 1n }, null, /gas limit/),
 		["bytes that are no transaction are refused", async () => {
 			const raw = await signed(wallet, {});

@@ -19,6 +19,8 @@ function env(name) {
 export const build = env("WEFT_BUILD");
 export const weftdPath = path.join(build, "weftd");
 export const weftPath = path.join(build, "weft");
+/** Where contracts/build has put what it made. */
+export const contractsPath = path.join(build, "contracts");
 const work = env("WEFT_E2E_WORK");
 
 // --- TAP ---
@@ -84,6 +86,11 @@ export function freshDirectory(name) {
 	const dir = path.join(work, `${name}-${process.pid}-${++directoryCount}`);
 	fs.mkdirSync(dir, { recursive: true });
 	return dir;
+}
+
+/** A compiled contract of contracts/src: { abi, bytecode, deployedBytecode, … }. */
+export function artifact(name) {
+	return JSON.parse(fs.readFileSync(path.join(contractsPath, "artifacts", `${name}.json`), "utf8"));
 }
 
 // --- programs ---

@@ -6,7 +6,7 @@ import {
 } from "viem";
 import { generatePrivateKey, mnemonicToAccount, privateKeyToAccount } from "viem/accounts";
 import { Weftd, failure, suite, test } from "./lib.mjs";
-import { contractAbi, deployerAddress, devPhrase, validatorsAddress } from "./known.mjs";
+import { contractAbi, devPhrase, validatorsAddress } from "./known.mjs";
 
 const fresh = () => privateKeyToAccount(generatePrivateKey()).address;
 const abi = parseAbi(contractAbi);
@@ -160,12 +160,6 @@ function cases({ client, wallet, accounts, chain }) {
 			wallet.sendTransaction({ account: accounts[5], to: fresh(), gas: 20000n }),
 			IntrinsicGasTooLowError, /too low/)],
 		["another chain's transaction is refused", () => refusal(raw({ chainId: 1 }), null, /chain id/)],
-		["a creation is refused for now", () => refusal(
-			wallet.deployContract({ account: accounts[5], abi: [], bytecode: "0x600160015500", gas: 100000n }),
-			null, /contract creation is not executed by this version/)],
-		["a call of code is refused for now", () => refusal(
-			wallet.sendTransaction({ account: accounts[5], to: deployerAddress, data: "0x00", gas: 100000n }),
-			null, /contract|code/)],
 		["a replacement must pay more", async () => {
 			const nonce = await client.getTransactionCount({ address: accounts[6].address }) + 1;
 			await raw({ nonce });
