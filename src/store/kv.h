@@ -74,7 +74,7 @@ void kv_snapshot_free(struct kv *kv, struct kv_snapshot *s);
 
 /* Walks keys in order from the first one ≥ `from`. kv_iter_next() says whether
  * there is one; key and value are borrowed until the next call. After the end,
- * kv_iter_error() tells an end from a failure. */
+ * kv_iter_error() tells an end from a failure, behind which there is nothing more. */
 struct kv_iter *kv_iter_new(struct kv *kv, const struct kv_snapshot *at, struct bytes from);
 bool kv_iter_next(struct kv_iter *i, struct bytes *key, struct bytes *value);
 /* Goes on from the first key ≥ `from`. */

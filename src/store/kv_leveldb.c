@@ -249,6 +249,17 @@ static struct kv_iter *leveldb_iter_new(struct kv *kv, const struct kv_snapshot 
 	return &i->base;
 }
 
+/* LevelDB goes over a block that it can't read, to the next key that it can, and only its
+ * status tells: so what was left out would look as if it had never been there. */
+static bool has_failed(const struct leveldb_iter *i)
+{
+	char *text = NULL;
+
+	leveldb_iter_get_error(i->iter, &text);
+	leveldb_free(text);
+	return text != NULL;
+}
+
 static bool leveldb_iter_advance(struct kv_iter *base, struct bytes *key, struct bytes *value)
 {
 	struct leveldb_iter *i = (struct leveldb_iter *)base;
@@ -256,7 +267,7 @@ static bool leveldb_iter_advance(struct kv_iter *base, struct bytes *key, struct
 	if (i->started && leveldb_iter_valid(i->iter))
 		leveldb_iter_next(i->iter);
 	i->started = true;
-	if (!leveldb_iter_valid(i->iter))
+	if (!leveldb_iter_valid(i->iter) || has_failed(i))
 		return false;
 	key->data = (const uint8_t *)leveldb_iter_key(i->iter, &key->size);
 	value->data = (const uint8_t *)leveldb_iter_value(i->iter, &value->size);
