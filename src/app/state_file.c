@@ -314,14 +314,17 @@ static void hash_logs(struct hash *out, const struct receipt *r)
 }
 
 /* The root with what the overlay has changed; the tree is then as before. */
-static void find_root(struct state_world *w, const struct overlay *o, struct hash *root)
+static void find_root(struct state_world *w, const struct overlay *o, struct state_outcome *out)
 {
-	struct state_diff diff;
+	overlay_diff(o, &out->diff);
+	CHECK(state_tree_apply(w->tree, &out->diff, &out->root, NULL) == OK);
+	CHECK(state_tree_revert(w->tree, &out->diff, NULL) == OK);
+}
 
-	overlay_diff(o, &diff);
-	CHECK(state_tree_apply(w->tree, &diff, root, NULL) == OK);
-	CHECK(state_tree_revert(w->tree, &diff, NULL) == OK);
-	state_diff_clear(&diff);
+void state_outcome_clear(struct state_outcome *o)
+{
+	receipt_clear(&o->receipt);
+	state_diff_clear(&o->diff);
 }
 
 static int decode(struct tx **t, const struct ecc *ecc, const struct jval *post, struct err *err)
@@ -365,7 +368,7 @@ void state_world_run(struct state_world *w, const struct ecc *ecc, const struct 
 	overlay_reset(x->overlay, state_world_view(w));
 	out->code = transaction_execute(x, &w->block, t, w->block.gas_limit, &out->receipt, &out->err);
 	if (out->code == OK) {
-		find_root(w, x->overlay, &out->root);
+		find_root(w, x->overlay, out);
 		hash_logs(&out->logs, &out->receipt);
 		out->met_missing = x->host.met_missing;
 	}

@@ -34,12 +34,14 @@ struct state_outcome {
 	int code;                  /* of decoding or executing the transaction; OK: it was executed */
 	struct err err;
 	struct receipt receipt;
+	struct state_diff diff;    /* what it changed */
 	struct hash root, logs;
 	bool met_missing;          /* it called a precompile that does not exist here */
 };
+void state_outcome_clear(struct state_outcome *o);
 
 /* Executes one entry of "post" in the world. `tracer` may be NULL. The world is as
- * before. The outcome is the caller's (receipt_clear). */
+ * before. The outcome is the caller's. */
 void state_world_run(struct state_world *w, const struct ecc *ecc, const struct jval *post,
 		     const struct vm_tracer *tracer, struct state_outcome *out);
 

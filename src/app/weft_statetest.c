@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/state_file.h"
+#include "app/state_post.h"
 #include "app/trace3155.h"
 #include "base/check.h"
 #include "codec/hex.h"
@@ -30,6 +31,7 @@ struct options {
 	const char *fork;
 	enum revision revision;
 	bool trace;
+	bool post;
 	bool has_filter;
 	regex_t filter;
 	unsigned worker_count;
@@ -49,12 +51,14 @@ struct run {
 };
 
 static const char help[] =
-	"usage: weft-statetest [--fork FORK] [--filter RE] [--trace] [-j N] PATH...\n\n"
+	"usage: weft-statetest [--fork FORK] [--filter RE] [--trace | --post] [-j N] PATH...\n\n"
 	"Runs the cases of GeneralStateTests files (or of all .json files below a folder) for one\n"
 	"fork, and compares state root and logs hash.\n\n"
 	"  --fork FORK   Cancun (the default), Prague or Osaka\n"
 	"  --filter RE   only cases whose \"file: test, case N\" an extended regular expression finds\n"
 	"  --trace       an EIP-3155 trace of every case on standard output; one worker\n"
+	"  --post        compares nothing, and writes what each case came to as a line of JSON:\n"
+	"                outcome, logs, accounts; fails if a tracer changes it; one worker\n"
 	"  -j N          workers; default: one a processor\n\n"
 	"Prints every failure with its first difference, every case that is named (it calls a\n"
 	"precompile that does not exist here), and last `N passed, M failed[, K named]`.\n\n"
@@ -158,6 +162,14 @@ static bool find_difference(struct buf *out, const struct state_outcome *have, c
 	return false;
 }
 
+static void write_case(struct run *r, struct state_world *w, const char *name, const struct jval *post)
+{
+	if (state_post_write(&r->report, w, r->ecc, name, post))
+		r->counts.passed++;
+	else
+		r->counts.failed++;
+}
+
 static void run_case(struct run *r, struct state_world *w, const char *name, const struct jval *post)
 {
 	const struct jval *indexes = jval_get(post, "indexes");
@@ -186,7 +198,7 @@ static void run_case(struct run *r, struct state_world *w, const char *name, con
 		else
 			buf_append_bytes(&r->report, buf_bytes(&difference));
 	}
-	receipt_clear(&outcome.receipt);
+	state_outcome_clear(&outcome);
 	buf_clear(&difference);
 }
 
@@ -212,11 +224,15 @@ static void run_test(struct run *r, const char *path, const char *test_name, con
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct buf name = { 0 };
+		bool wanted;
 
 		buf_printf(&name, "%s: %s, case %zu", path, test_name, i);
 		buf_append_byte(&name, 0);
-		if (!r->options->has_filter ||
-		    regexec(&r->options->filter, (const char *)name.data, 0, NULL, 0) == 0)
+		wanted = !r->options->has_filter ||
+			 regexec(&r->options->filter, (const char *)name.data, 0, NULL, 0) == 0;
+		if (wanted && r->options->post)
+			write_case(r, &w, (const char *)name.data, jval_at(posts, i));
+		else if (wanted)
 			run_case(r, &w, (const char *)name.data, jval_at(posts, i));
 		buf_clear(&name);
 	}
@@ -370,6 +386,10 @@ static int read_options(struct options *o, int argc, char **argv, int *first)
 			o->trace = true;
 			continue;
 		}
+		if (strcmp(arg, "--post") == 0) {
+			o->post = true;
+			continue;
+		}
 		if (!value)
 			return usage("an option lacks its value or does not exist: ", arg);
 		i++;
@@ -412,7 +432,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "weft-statetest: %s can't be read\n", argv[i]);
 			good = false;
 		}
-	if (o.trace || o.worker_count == 1 || files.count == 1)
+	if (o.trace || o.post || o.worker_count == 1 || files.count == 1)
 		good = run_alone(&o, &files, &sum) && good;
 	else
 		good = run_workers(&o, &files, &sum) && good;

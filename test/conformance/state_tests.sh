@@ -45,6 +45,9 @@ result $? "and the first difference is told"
 "$statetest" --trace "$case" >"$work/out" 2>&1
 grep -q '"opName":"SSTORE"' "$work/out"
 result $? "a trace names the instructions"
+"$statetest" --post "$work/altered.json" >"$work/out" 2>&1 &&
+	grep -q '^{.*"success":true,"gasUsed":"0x[0-9a-f]*","output":"0x.*"accounts":{"0x' "$work/out"
+result $? "with --post nothing is compared, and it is said what became of it"
 ! "$statetest" "$work/missing" >"$work/out" 2>&1
 result $? "a missing path fails"
 "$statetest" --fork Frontier "$case" >"$work/out" 2>&1
