@@ -72,6 +72,38 @@ int call_block_number(struct rpc_item *i, struct jout *out, struct err *err)
 	return OK;
 }
 
+/* Hardhat takes chain 31337 for a network of its own, and Ignition asks which instance of
+ * it this is, so that it forgets what it deployed on another one. */
+int call_hardhat_metadata(struct rpc_item *i, struct jout *out, struct err *err)
+{
+	const struct rpc_info *info = rpc_item_info(i);
+	struct rpc_block_ref newest = { .kind = RPC_BLOCK_NEWEST };
+	struct rpc_block block;
+	bool found;
+	int code;
+
+	if (!info->is_dev)
+		return ERR_SET(err, RPC_E_METHOD,
+			       "the method hardhat_metadata is that of a development chain: weftd --dev");
+	code = rpc_item_block(i, &newest, &block, &found, err);
+	if (code != OK || !found)
+		return code == OK ? ERR_SET(err, RPC_E_INTERNAL, "the newest block is missing") : code;
+	jout_object(out);
+	jout_key(out, "clientVersion");
+	jout_str(out, info->client_version);
+	jout_key(out, "chainId");
+	jout_unsigned(out, info->params->chain_id);
+	jout_key(out, "instanceId");
+	form_hash(out, &info->genesis_hash);
+	jout_key(out, "latestBlockNumber");
+	jout_unsigned(out, block.header.height);
+	jout_key(out, "latestBlockHash");
+	form_hash(out, &block.hash);
+	jout_object_end(out);
+	rpc_block_clear(&block);
+	return OK;
+}
+
 /* The namespaces of the table, each with a version of 1.0 as geth says it. */
 int call_modules(struct rpc_item *i, struct jout *out, struct err *err)
 {
@@ -84,6 +116,8 @@ int call_modules(struct rpc_item *i, struct jout *out, struct err *err)
 		char name[16];
 
 		if (bytes_equal(space, last))
+			continue;
+		if (!rpc_item_info(i)->is_dev && bytes_equal(space, bytes_of_str("hardhat")))
 			continue;
 		last = space;
 		snprintf(name, sizeof(name), "%.*s", (int)space.size, (const char *)space.data);

@@ -17,6 +17,7 @@ int call_protocol_version(struct rpc_item *i, struct jout *out, struct err *err)
 int call_syncing(struct rpc_item *i, struct jout *out, struct err *err);
 int call_accounts(struct rpc_item *i, struct jout *out, struct err *err);
 int call_block_number(struct rpc_item *i, struct jout *out, struct err *err);
+int call_hardhat_metadata(struct rpc_item *i, struct jout *out, struct err *err);
 int call_modules(struct rpc_item *i, struct jout *out, struct err *err);
 int call_peer_count(struct rpc_item *i, struct jout *out, struct err *err);
 extern const struct rpc_errand errand_peer_count;

@@ -12,6 +12,7 @@ static const struct {
 	{ "debug_", "Bytes" },
 	{ "weft_", "Weft" },
 	{ "rpc_", "Server" },
+	{ "hardhat_", "Hardhat" },
 };
 
 static void put_params(struct buf *out, const char *shape)

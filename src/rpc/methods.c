@@ -25,6 +25,8 @@ static const struct rpc_method methods[] = {
 	  "quantity" },
 	{ "rpc_modules", "", call_modules, NULL, 1, "The namespaces that are served.",
 	  "object: version by namespace" },
+	{ "hardhat_metadata", "", call_hardhat_metadata, NULL, 10,
+	  "Which chain this is, for Hardhat Ignition; with `--dev` only.", "object" },
 
 	/* Blocks, transactions, receipts. */
 	{ "eth_getBlockByNumber", "number?,full:bool?", call_get_block, NULL, 10,

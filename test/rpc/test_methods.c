@@ -68,6 +68,23 @@ Test(rpc, tells_identity)
 		    "\"txpool\":\"1.0\",\"web3\":\"1.0\",\"weft\":\"1.0\"}" });
 }
 
+Test(rpc, tells_hardhat_which_development_chain_this_is)
+{
+	static const struct expectation e[] = {
+		{ "hardhat_metadata", "[]", NULL,
+		  "{\"clientVersion\":\"weft/v0.1.0/test\",\"chainId\":31337,\"instanceId\":\"$B0\","
+		  "\"latestBlockNumber\":3,\"latestBlockHash\":\"$B3\"}" },
+		{ "rpc_modules", NULL, "hardhat", "\"1.0\"" },
+	};
+	struct asker a = asker_open();
+
+	cr_expect_null(ask(&a, "hardhat_metadata", "[]"));
+	cr_expect_eq(error_code(&a), -32601);
+	a.fake->info.is_dev = true;
+	check_all(&a, e, ARRAY_COUNT(e));
+	asker_close(&a);
+}
+
 Test(rpc, finds_block_by_each_name)
 {
 	CHECK_ALL(
@@ -1037,6 +1054,7 @@ Test(rpc, every_method_answers_junk)
 	size_t count;
 	const struct rpc_method *m = rpc_methods(&count);
 
+	a.fake->info.is_dev = true; /* has more methods */
 	for (size_t k = 0; k < count; k++) {
 		if (!ask(&a, m[k].name, NULL))
 			cr_expect(is_sensible(error_code(&a)), "%s", m[k].name);
