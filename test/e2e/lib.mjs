@@ -21,6 +21,8 @@ export const weftdPath = path.join(build, "weftd");
 export const weftPath = path.join(build, "weft");
 /** Where contracts/build has put what it made. */
 export const contractsPath = path.join(build, "contracts");
+/** Where the large clients are (test/e2e/tools). */
+export const toolsPath = path.join(build, "e2e/tools");
 const work = env("WEFT_E2E_WORK");
 
 // --- TAP ---
