@@ -28,6 +28,8 @@ struct analysis {
 /* A block that costs more is split, so that its figures fit. */
 #define BLOCK_GAS_MAX (1u << 30)
 #define NEED_IMPOSSIBLE UINT16_MAX
+/* Of a block with those that only jump on behind it. */
+#define THREAD_GAS_MAX 256
 
 static enum vm_kind kind_of(uint8_t opcode)
 {
@@ -360,13 +362,17 @@ static bool has_target(const struct vm_insn *insn)
 	return false;
 }
 
+static bool is_kind(const struct vm_insn *insn, enum vm_kind kind)
+{
+	struct vm_insn one;
+
+	vm_handler(kind, &one);
+	return insn->run.label == one.run.label;
+}
+
 static bool is_wide(const struct vm_insn *insn)
 {
-	struct vm_insn push, mask;
-
-	vm_handler(VM_KIND_PUSH_WIDE, &push);
-	vm_handler(VM_KIND_WIDE_AND, &mask);
-	return insn->run.label == push.run.label || insn->run.label == mask.run.label;
+	return is_kind(insn, VM_KIND_PUSH_WIDE) || is_kind(insn, VM_KIND_WIDE_AND);
 }
 
 /* Jumps whose destination is a constant: from the place in the code to the block. */
@@ -384,6 +390,31 @@ static void resolve_jumps(struct vm_code *code, size_t count)
 
 			insn->target = place ? &code->insns[place - 1] : nowhere;
 		}
+	}
+}
+
+/* Jumps to blocks that only jump on lead at once to where those lead: their gas is then
+ * the first block's, which tells no more than any other block (vm.h) where in it the gas
+ * ran out; the stack has room for the constant as it had for the first jump's. How much
+ * one block takes on is bounded, since these blocks may form a ring. */
+static void thread_jumps(struct vm_code *code, size_t count)
+{
+	const struct vm_insn *nowhere = &code->insns[count - 1];
+	struct vm_insn *head = code->insns;
+
+	for (size_t i = 0; i < count; i++) {
+		struct vm_insn *insn = &code->insns[i];
+
+		if (is_wide(insn))
+			i += 2;
+		else if (is_kind(insn, VM_KIND_BLOCK))
+			head = insn;
+		else if (is_kind(insn, VM_KIND_PUSH_JUMP))
+			while (insn->target != nowhere && is_kind(insn->target + 1, VM_KIND_PUSH_JUMP) &&
+			       head->block.gas + insn->target->block.gas <= THREAD_GAS_MAX) {
+				head->block.gas += insn->target->block.gas;
+				insn->target = insn->target[1].target;
+			}
 	}
 }
 
@@ -424,6 +455,8 @@ void vm_code_prepare(struct vm *vm, struct vm_code *code)
 	CHECK(a.count <= insn_count_max(bytes));
 	code->insns = xrealloc(a.insns, a.count * sizeof(a.insns[0]));
 	resolve_jumps(code, a.count);
+	if (!vm->tracer)
+		thread_jumps(code, a.count);
 	code->size += a.count * sizeof(a.insns[0]) + bytes.size * sizeof(code->jumps[0]);
 	if (!hash_is_zero(&code->hash))
 		vm->cache->size += a.count * sizeof(a.insns[0]) + bytes.size * sizeof(code->jumps[0]);

@@ -12,7 +12,8 @@
  * all its instructions; what fails in the middle of a block fails at its start,
  * which nobody can tell apart, since a failing frame loses all gas and leaves no
  * trace. Instructions that look at the gas left end their block, so they see the
- * exact figure. Frequent pairs are one instruction.
+ * exact figure. Frequent pairs are one instruction; a jump to a jump leads at once to
+ * where that leads.
  *
  * A call pushes a frame and goes on in the same loop: native stack does not grow
  * with depth. No instruction allocates, apart from memory that grows to a size

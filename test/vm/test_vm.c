@@ -82,6 +82,53 @@ Test(vm, jumps_lead_to_jumpdests_only)
 	teardown(&f);
 }
 
+Test(vm, jumps_to_jumps_cost_each_of_them)
+{
+	/* 0: to 7; 3: to 11; 7: to 3; 11: gas */
+	static const char chain[] = "\x60\x07\x56\x5b\x60\x0b\x56\x5b\x60\x03\x56\x5b\x5a" GIVE;
+	const uint64_t jumps = 3 * (3 + 8) + 2 + 1; /* JUMPDESTs: two on the way, one there */
+	struct buf code = { 0 };
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	cr_assert_eq(RUN(&f, chain, 1000), VM_SUCCESS);
+	cr_assert_eq(output(&f), 1000 - jumps - 2);
+	cr_assert_eq(f.r.gas_left, 1000 - jumps - 2 - 13);
+	cr_assert_eq(RUN(&f, chain, jumps + 2 + 13), VM_SUCCESS);
+	cr_assert_eq(f.r.gas_left, 0);
+	cr_assert_eq(RUN(&f, chain, jumps + 2 + 12), VM_FAILURE);
+	/* a ring, of one block and of two: gas ends it */
+	cr_assert_eq(RUN(&f, "\x5b\x5f\x56", 100000), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x5b\x60\x04\x56\x5b\x5f\x56", 100000), VM_FAILURE);
+	/* nowhere in the end */
+	cr_assert_eq(RUN(&f, "\x60\x03\x56\x5b\x60\x40\x56", 100000), VM_FAILURE);
+	/* more of them than one block takes on, each to the next: 5 bytes, 12 gas */
+	for (size_t i = 0; i < 100; i++) {
+		uint16_t next = (uint16_t)(5 * (i + 1));
+
+		buf_append_byte(&code, 0x5b);
+		buf_append_byte(&code, 0x61);
+		buf_append_byte(&code, (uint8_t)(next >> 8));
+		buf_append_byte(&code, (uint8_t)next);
+		buf_append_byte(&code, 0x56);
+	}
+	buf_append_byte(&code, 0x5b);
+	cr_assert_eq(run(&f, buf_bytes(&code), 1201), VM_SUCCESS);
+	cr_assert_eq(f.r.gas_left, 0);
+	cr_assert_eq(run(&f, buf_bytes(&code), 1200), VM_FAILURE);
+	/* with a full stack there is no room for the first constant */
+	buf_reset(&code);
+	memset(buf_extend(&code, 1023), 0x5f, 1023);
+	buf_append(&code, "\x61\x04\x03\x56\x5b\x61\x04\x08\x56\x5b", 10);
+	cr_assert_eq(run(&f, buf_bytes(&code), 10000), VM_SUCCESS);
+	buf_reset(&code);
+	memset(buf_extend(&code, 1024), 0x5f, 1024);
+	buf_append(&code, "\x61\x04\x04\x56\x5b\x61\x04\x09\x56\x5b", 10);
+	cr_assert_eq(run(&f, buf_bytes(&code), 10000), VM_FAILURE);
+	buf_clear(&code);
+	teardown(&f);
+}
+
 Test(vm, stack_has_its_bounds)
 {
 	struct fixture f;
