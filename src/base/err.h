@@ -32,6 +32,7 @@ enum err_base {
 	ERR_BASE_IO = 1700,
 	ERR_BASE_NODE = 1800,
 	ERR_BASE_APP = 1900,
+	ERR_BASE_ABI = 2000,
 };
 
 #define ERR_MESSAGE_MAX 512 /* two paths and what to do */
