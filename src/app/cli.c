@@ -9,7 +9,6 @@
 #include "app/files.h"
 #include "base/amount.h"
 #include "codec/hex.h"
-#include "crypto/keccak.h"
 #include "io/clock.h"
 #include "keystore/keystore.h"
 
@@ -103,34 +102,16 @@ int cli_call_u64(struct cli *c, uint64_t *out, struct err *err, const char *meth
 
 const char *cli_format_address(char out[CLI_ADDRESS_SIZE], const struct addr *a)
 {
-	struct hash h;
-
-	hex_data(out, addr_bytes(a));
-	keccak256(&h, bytes_of(out + 2, 40));
-	for (size_t i = 0; i < 40; i++) {
-		unsigned nibble = i % 2 ? h.bytes[i / 2] & 15 : h.bytes[i / 2] >> 4;
-
-		if (nibble >= 8 && out[2 + i] >= 'a')
-			out[2 + i] = (char)(out[2 + i] - 'a' + 'A');
-	}
-	return out;
+	return abi_format_address(out, a);
 }
 
 int cli_parse_address(struct addr *out, const char *text, struct err *err)
 {
-	char checked[CLI_ADDRESS_SIZE];
-	bool has_upper = false, has_lower = false;
+	int code = abi_parse_address(out, text, err);
 
-	if (!hex_parse_fixed(out->bytes, sizeof(out->bytes), bytes_of_str(text)))
-		return ERR_SET(err, APP_E_REFUSED, "\"%.60s\" is no address: 0x and 40 hex digits", text);
-	for (const char *p = text + 2; *p; p++) {
-		has_upper |= *p >= 'A' && *p <= 'F';
-		has_lower |= *p >= 'a' && *p <= 'f';
-	}
-	if (has_upper && has_lower && strcmp(cli_format_address(checked, out), text) != 0)
-		return ERR_SET(err, APP_E_REFUSED, "%s fails its checksum (EIP-55): a digit is mistyped; "
-			       "copy it again", text);
-	return OK;
+	if (code != OK && err)
+		err->code = APP_E_REFUSED;
+	return code == OK ? OK : APP_E_REFUSED;
 }
 
 /* --- amounts --- */
@@ -280,9 +261,15 @@ int cli_exit_code(int code)
 	case OK:
 		return 0;
 	case APP_E_USAGE:
+	case ABI_E_COUNT:
 		return 2;
 	case APP_E_REFUSED:
 	case RPC_CLIENT_E_REFUSED:
+	case ABI_E_SIGNATURE:
+	case ABI_E_DOCUMENT:
+	case ABI_E_UNKNOWN:
+	case ABI_E_VALUE:
+	case ABI_E_DATA:
 	case KEYSTORE_E_FORMAT:
 	case KEYSTORE_E_UNSUPPORTED:
 	case KEYSTORE_E_PASSWORD:

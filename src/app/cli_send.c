@@ -1,5 +1,6 @@
 /*
- * weft send - a transfer: asks the node for what is not given, signs here, sends.
+ * weft send - a transfer or a call: asks the node for what is not given, signs here,
+ * sends.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -26,9 +27,10 @@ static int parse_fee(struct wei *out, const char *text, const char *option, stru
 	return code == OK ? OK : err_prefix(err, code, "--%s", option);
 }
 
-/* Options that contradict the type. */
-static int check_options(const struct cli_options *o, struct err *err)
+int cli_check_fees(const struct cli *c, struct err *err)
 {
+	const struct cli_options *o = &c->options;
+
 	if (o->type == TX_DYNAMIC_FEE && o->gas_price)
 		return ERR_SET(err, APP_E_USAGE, "--gas-price goes with --type 0 or 1; type 2 has --max-fee");
 	if (o->type != TX_DYNAMIC_FEE && (o->max_fee || o->priority_fee))
@@ -36,22 +38,51 @@ static int check_options(const struct cli_options *o, struct err *err)
 	return OK;
 }
 
-static int read_options(struct cli *c, struct cli_transaction *t, struct err *err)
+/* --to, or the first word; *words is what stands behind it. */
+static int read_to(struct cli *c, struct cli_transaction *t, size_t *words, struct err *err)
+{
+	*words = c->options.to ? 0 : 1;
+	if (!c->options.to && c->word_count == 0)
+		return ERR_SET(err, APP_E_USAGE, "give --from, --to and --value");
+	return cli_parse_address(&t->tx.to, c->options.to ? c->options.to : c->words[0], err);
+}
+
+/* --data, or a signature and its arguments. */
+static int read_data(struct cli *c, struct cli_transaction *t, struct cli_contract *x, size_t at, struct err *err)
 {
 	const struct cli_options *o = &c->options;
-	int code = o->from && o->to && o->value
+	int code;
+
+	if (o->data && at < c->word_count)
+		return ERR_SET(err, APP_E_USAGE, "give a signature or --data, not both");
+	if (o->data && !hex_parse_data(&t->data, bytes_of_str(o->data), LIMIT_TX_SIZE))
+		return ERR_SET(err, APP_E_REFUSED, "--data is no data: 0x and an even number of hex digits, "
+			       "at most %llu bytes", LIMIT_TX_SIZE);
+	if (at >= c->word_count)
+		return OK;
+	code = cli_contract_find(c, x, ABI_ITEM_FUNCTION, c->words[at], c->word_count - at - 1, err);
+	if (code == OK)
+		code = cli_contract_encode(x, &t->data, true, c->words + at + 1, c->word_count - at - 1, err);
+	if (code == OK && x->item->refuses_value && !u256_is_zero(&t->tx.value.n))
+		code = ERR_SET(err, APP_E_USAGE, "%.60s takes no coins: leave --value out", x->item->name);
+	return code;
+}
+
+static int read_options(struct cli *c, struct cli_transaction *t, struct cli_contract *x, struct err *err)
+{
+	const struct cli_options *o = &c->options;
+	bool is_call = o->data || c->word_count > (o->to ? 0 : 1);
+	size_t words = 0;
+	int code = o->from && (o->value || is_call)
 			   ? OK : ERR_SET(err, APP_E_USAGE, "give --from, --to and --value");
 
 	if (code == OK)
-		code = check_options(o, err);
+		code = cli_check_fees(c, err);
 	if (code == OK)
-		code = cli_parse_address(&t->tx.to, o->to, err);
-	if (code == OK)
+		code = read_to(c, t, &words, err);
+	if (code == OK && o->value)
 		code = cli_parse_amount(&t->tx.value.n, o->value, err);
-	if (code == OK && o->data && !hex_parse_data(&t->data, bytes_of_str(o->data), LIMIT_TX_SIZE))
-		code = ERR_SET(err, APP_E_REFUSED, "--data is no data: 0x and an even number of hex digits, "
-			       "at most %llu bytes", LIMIT_TX_SIZE);
-	return code;
+	return code == OK ? read_data(c, t, x, words, err) : code;
 }
 
 /* Fees of type 2: twice the newest base fee leaves room for six rising seconds. */
@@ -99,23 +130,41 @@ static int ask_fee(struct cli *c, struct tx *t, struct err *err)
 	return code;
 }
 
+static void put_call(struct buf *out, const struct cli_transaction *t)
+{
+	char value[HEX_U256_SIZE];
+	struct jout j;
+
+	hex_format_u256(value, &t->tx.value.n);
+	jout_init(&j, out);
+	jout_array(&j);
+	jout_object(&j);
+	jout_key(&j, "from");
+	jout_data(&j, addr_bytes(&t->from));
+	if (!t->tx.is_create) {
+		jout_key(&j, "to");
+		jout_data(&j, addr_bytes(&t->tx.to));
+	}
+	jout_key(&j, "value");
+	jout_str(&j, value);
+	jout_key(&j, "data");
+	jout_data(&j, buf_bytes(&t->data));
+	jout_object_end(&j);
+	jout_array_end(&j);
+}
+
 static int ask_gas(struct cli *c, struct cli_transaction *t, struct err *err)
 {
-	char from[HEX_ADDR_SIZE], to[HEX_ADDR_SIZE], value[HEX_U256_SIZE];
-	struct buf data = { 0 };
+	struct buf params = { 0 };
 	int code;
 
 	if (c->options.gas)
 		return cli_parse_number(&t->tx.gas_limit, c->options.gas, "gas limit", err);
-	hex_format_u256(value, &t->tx.value.n);
-	hex_encode((char *)buf_extend(&data, 2 * t->data.size + 1), buf_bytes(&t->data));
-	data.data[2 * t->data.size] = '\0';
-	code = cli_call_u64(c, &t->tx.gas_limit, err, "eth_estimateGas",
-			    "[{\"from\":\"%s\",\"to\":\"%s\",\"value\":\"%s\",\"data\":\"0x%s\"}]",
-			    hex_data(from, addr_bytes(&t->from)), hex_data(to, addr_bytes(&t->tx.to)),
-			    value, (const char *)data.data);
-	buf_clear(&data);
-	return code;
+	put_call(&params, t);
+	code = cli_call_u64(c, &t->tx.gas_limit, err, "eth_estimateGas", "%.*s", (int)params.size,
+			    (const char *)params.data);
+	buf_clear(&params);
+	return cli_explain_revert(c, t->abi, false, code, err);
 }
 
 /* Chain id, nonce, fees and gas, as far as they are not given. */
@@ -136,7 +185,13 @@ static int complete(struct cli *c, struct cli_transaction *t, struct err *err)
 				    "[\"%s\",\"pending\"]", hex_data(from, addr_bytes(&t->from)));
 	if (code == OK)
 		code = ask_fee(c, &t->tx, err);
-	return code == OK ? ask_gas(c, t, err) : code;
+	if (code == OK)
+		code = ask_gas(c, t, err);
+	if (code == OK && t->tx.is_create) {
+		tx_create_address(&t->contract, &t->from, t->tx.nonce);
+		t->has_contract = true;
+	}
+	return code;
 }
 
 /* --- signing and sending --- */
@@ -240,7 +295,10 @@ static void put_sent(struct cli *c, const struct cli_transaction *t, const struc
 
 	cli_put_text(c, "hash", "transaction", hex_data(hash, hash_bytes(&sent->hash)));
 	cli_put_text(c, "from", "from", cli_format_address(text, &t->from));
-	cli_put_text(c, "to", "to", cli_format_address(text, &t->tx.to));
+	if (!t->tx.is_create)
+		cli_put_text(c, "to", "to", cli_format_address(text, &t->tx.to));
+	if (t->has_contract)
+		cli_put_text(c, "contract", "contract", cli_format_address(text, &t->contract));
 	if (c->options.json) {
 		cli_put_text(c, "valueWei", NULL, u256_to_decimal(decimal, &t->tx.value.n));
 	} else {
@@ -278,32 +336,34 @@ int cli_transact(struct cli *c, struct cli_transaction *t, struct err *err)
 static int run_send(struct cli *c, struct err *err)
 {
 	struct cli_transaction t = { 0 };
-	int code = read_options(c, &t, err);
+	struct cli_contract x;
+	int code = cli_contract_init(c, &x, err);
 
+	if (code == OK)
+		code = read_options(c, &t, &x, err);
+	t.abi = c->options.abi ? &x.abi : NULL;
 	if (code == OK)
 		code = cli_transact(c, &t, err);
 	buf_clear(&t.data);
+	cli_contract_clear(&x);
 	return code;
 }
 
 static const struct option send_options[] = {
 	{ "from", OPTION_TEXT, CLI_AT(from), "ADDRESS", "who pays; its key is in the keystore" },
-	{ "to", OPTION_TEXT, CLI_AT(to), "ADDRESS", "who gets it" },
-	{ "value", OPTION_TEXT, CLI_AT(value), "AMOUNT", "how much" },
-	{ "wait", OPTION_FLAG, CLI_AT(wait), NULL, "wait for the block and show it" },
-	{ "timeout", OPTION_NUMBER, CLI_AT(timeout), "S", "how long to wait", 1, 86400 },
-	{ "type", OPTION_NUMBER, CLI_AT(type), "0|1|2", "legacy, EIP-2930 or EIP-1559", 0, 2 },
-	{ "gas-price", OPTION_TEXT, CLI_AT(gas_price), "AMOUNT", "types 0 and 1: for a unit of gas" },
-	{ "max-fee", OPTION_TEXT, CLI_AT(max_fee), "AMOUNT", "type 2: at most, for a unit of gas" },
-	{ "priority-fee", OPTION_TEXT, CLI_AT(priority_fee), "AMOUNT", "type 2: of it, to the proposer" },
-	{ "nonce", OPTION_TEXT, CLI_AT(nonce), "N", "instead of the next one" },
-	{ "gas", OPTION_TEXT, CLI_AT(gas), "N", "gas limit, instead of the node's estimate" },
-	{ "data", OPTION_TEXT, CLI_AT(data), "0x...", "call data" },
+	{ "to", OPTION_TEXT, CLI_AT(to), "ADDRESS", "who gets it; or the first word" },
+	{ "value", OPTION_TEXT, CLI_AT(value), "AMOUNT", "how much; of a call, none" },
+	{ "data", OPTION_TEXT, CLI_AT(data), "0x...", "call data, instead of a signature" },
+	CLI_OPTION_ABI, CLI_OPTION_CONTRACT, CLI_OPTIONS_SEND,
 	CLI_OPTIONS_KEYS, CLI_OPTION_PASSWORD, CLI_OPTION_RPC, CLI_OPTION_JSON, CLI_OPTION_HELP,
 };
 
 const struct cli_command cli_send = {
-	"send", "", "transfer coins",
+	"send", "[TO [SIG [ARG...]]]", "transfer coins, or call a contract in a transaction",
+	"  weft send 0x... --value 1.5 --from 0x...\n"
+	"  weft send 0x... \"transfer(address,uint256)\" 0x... 1e18 --from 0x... --wait\n"
+	"  weft send 0x... --abi Token.json transfer 0x... 1e18 --from 0x...\n"
 	"AMOUNT is in WEFT (1.5), or says its unit (100gwei, 5wei). What is not given is\n"
-	"asked from the node. The transaction is signed here; the key never leaves.\n",
-	send_options, ARRAY_COUNT(send_options), 0, 0, run_send };
+	"asked from the node. The transaction is signed here; the key never leaves. An ARG is\n"
+	"written as for weft call. A call that would revert is not sent: exit status 1.\n",
+	send_options, ARRAY_COUNT(send_options), 0, CLI_WORD_MAX, run_send };

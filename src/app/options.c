@@ -73,6 +73,8 @@ int options_parse_arguments(const struct option_table *table, void *target, stru
 			    int argc, char **argv, const char *words[], size_t words_max,
 			    size_t *word_count, struct err *err)
 {
+	bool is_end = false;
+
 	CHECK(table->count <= OPTION_TABLE_MAX);
 	*word_count = 0;
 	for (int i = 1; i < argc; i++) {
@@ -81,7 +83,12 @@ int options_parse_arguments(const struct option_table *table, void *target, stru
 		struct bytes name;
 		int code;
 
-		if (strncmp(arg, "--", 2) != 0) {
+		/* Behind a "--" all are words. */
+		if (strcmp(arg, "--") == 0 && !is_end) {
+			is_end = true;
+			continue;
+		}
+		if (is_end || strncmp(arg, "--", 2) != 0) {
 			if (*word_count == words_max)
 				return ERR_SET(err, APP_E_USAGE, "\"%s\" is one word too many", arg);
 			words[(*word_count)++] = arg;

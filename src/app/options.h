@@ -21,6 +21,7 @@ enum app_error {
 	APP_E_USAGE = ERR_BASE_APP, /* exit code 2 */
 	APP_E_FILE,                 /* a file that can't be read or written */
 	APP_E_REFUSED,              /* data that is refused: exit code 3 */
+	APP_E_REVERTED,             /* a contract that fails: exit code 1 */
 };
 
 enum option_kind {
@@ -58,7 +59,8 @@ struct options_seen {
 	bool by_index[OPTION_TABLE_MAX];
 };
 
-/* Reads argv[1…]; words that are no option go to `words`, at most `words_max`.
+/* Reads argv[1…]; words that are no option go to `words`, at most `words_max`; behind
+ * "--" all are words.
  * Texts point into argv. APP_E_USAGE names the argument. */
 int options_parse_arguments(const struct option_table *table, void *target, struct options_seen *seen,
 			    int argc, char **argv, const char *words[], size_t words_max,

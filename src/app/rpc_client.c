@@ -30,6 +30,7 @@ static int post(struct rpc_client *c, struct bytes body, struct err *err)
 
 	jval_free(c->reply);
 	c->reply = NULL;
+	c->error = NULL;
 	code = http_client_post(c->http, body, &c->in, &status, c->timeout_ms, err);
 	if (code != OK)
 		return code;
@@ -47,6 +48,7 @@ static int refused(struct rpc_client *c, const struct jval *error, struct err *e
 {
 	struct bytes message = jval_string(jval_get(error, "message"));
 
+	c->error = error;
 	c->error_code = jval_integer(jval_get(error, "code"));
 	return ERR_SET(err, RPC_CLIENT_E_REFUSED, "the node refuses: %.*s (code %lld)",
 		       (int)MIN(message.size, 180), message.size ? (const char *)message.data : "",

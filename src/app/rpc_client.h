@@ -19,6 +19,7 @@ struct rpc_client {
 	struct buf out, in;
 	struct jval *reply;        /* the newest; results borrow from it */
 	int64_t error_code;        /* of the newest RPC_CLIENT_E_REFUSED */
+	const struct jval *error;  /* … and all of it, borrowed until the next call */
 	uint32_t timeout_ms;
 };
 

@@ -1,5 +1,5 @@
 /*
- * weft - the command line: accounts, transfers, and questions to a node.
+ * weft - the command line: accounts, transfers, contracts, and questions to a node.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,8 @@
 
 static const struct cli_command *const commands[] = {
 	&cli_account_new, &cli_account_list, &cli_account_import, &cli_send, &cli_balance,
-	&cli_block, &cli_tx, &cli_status, &cli_validators, &cli_vote, &cli_rpc,
+	&cli_block, &cli_tx, &cli_status, &cli_deploy, &cli_contract_call, &cli_logs, &cli_calldata,
+	&cli_abi_encode, &cli_abi_decode, &cli_sig, &cli_validators, &cli_vote, &cli_rpc,
 };
 
 static void print_help(FILE *to)
@@ -20,7 +21,7 @@ static void print_help(FILE *to)
 	fputs("usage: weft COMMAND [options]\n"
 	      "       weft COMMAND --help\n"
 	      "       weft --help | --version\n\n"
-	      "Accounts, transfers, and questions to a Weft (or any Ethereum) node. Commands:\n\n", to);
+	      "Accounts, transfers, contracts, and questions to a Weft (or any Ethereum) node. Commands:\n\n", to);
 	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
 		fprintf(to, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\nEnvironment: WEFT_RPC (the node's URL), WEFT_PASSWORD (of keys).\n"
@@ -65,6 +66,8 @@ static int unknown_command(int argc, char **argv)
 		print_help(stderr);
 	else if (strcmp(argv[1], "account") == 0)
 		fputs("weft: say account new, account list or account import\n", stderr);
+	else if (strcmp(argv[1], "abi") == 0)
+		fputs("weft: say abi encode or abi decode\n", stderr);
 	else
 		fprintf(stderr, "weft: there is no command \"%s\": see weft --help\n", argv[1]);
 	return 2;
@@ -119,13 +122,23 @@ static int execute(struct cli *c, const struct cli_command *command, struct err 
 		jout_object(&c->json);
 	}
 	code = command->run(c, err);
-	if (code == OK && c->options.json) {
+	if (code == OK && c->options.json && !c->has_printed) {
 		jout_object_end(&c->json);
 		cli_print_json(c);
 	}
 	if (code == OK && fflush(stdout) != 0)
 		code = ERR_SET(err, APP_E_FILE, "the output can't be written");
 	return code;
+}
+
+/* A node's or a contract's words may be in it: they must not steer the terminal. */
+static void print_error(const struct cli_command *command, const struct err *err)
+{
+	struct buf text = { 0 };
+
+	abi_put_message(&text, bytes_of_str(err->message));
+	fprintf(stderr, "weft %s: %.*s\n", command->name, (int)text.size, (const char *)text.data);
+	buf_clear(&text);
 }
 
 static int run(const struct cli_command *command, int argc, char **argv)
@@ -139,8 +152,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	else if (code == OK)
 		code = execute(&c, command, &err);
 	if (code != OK)
-		fprintf(stderr, "weft %s: %s\n", command->name, err.message);
-	if (code == APP_E_USAGE)
+		print_error(command, &err);
+	if (cli_exit_code(code) == 2)
 		fprintf(stderr, "see weft %s --help\n", command->name);
 	rpc_client_close(&c.rpc);
 	buf_clear(&c.out);
