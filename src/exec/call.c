@@ -198,6 +198,7 @@ int exec_call(struct exec *x, const struct exec_parent *parent, struct state_vie
 		.reverted = result.status == VM_REVERT,
 		.output = result.output,
 		.gas_used = used_gas(&result, gas, floor),
+		.gas_limit = gas,
 	};
 	return OK;
 }

@@ -215,43 +215,42 @@ static int fill(struct building *b, const struct exec_proposal *p, const struct 
 }
 
 /* Writes one slot of a system contract, if it is there. */
-static int write_ring(struct building *b, const struct addr *contract, uint64_t index,
+static int write_ring(struct exec *x, const struct addr *contract, uint64_t index,
 		      const struct u256 *value, struct err *err)
 {
 	struct hash slot = exec_slot(index);
 	struct account a;
 
-	if (overlay_account(b->x->overlay, &a, contract, err))
+	if (overlay_account(x->overlay, &a, contract, err))
 		return exec_medium(err);
 	if (hash_equal(&a.code_hash, &account_empty.code_hash))
 		return OK;
-	if (overlay_set_storage(b->x->overlay, contract, &slot, value, err))
+	if (overlay_set_storage(x->overlay, contract, &slot, value, err))
 		return exec_medium(err);
 	return OK;
 }
 
-static int system_begin(struct building *b, struct err *err)
+int exec_system_begin(struct exec *x, const struct header *h, struct err *err)
 {
-	uint64_t place = b->context.timestamp % EXEC_RING_LENGTH;
-	struct u256 parent_hash = u256_from_be(hash_bytes(&b->parent->hash));
-	struct u256 timestamp = u256_of(b->context.timestamp);
-	struct u256 root = u256_from_be(hash_bytes(&b->block.header.parent_beacon_root));
-	int rc = write_ring(b, &exec_history_address, (b->context.height - 1) % EXEC_RING_LENGTH,
+	uint64_t place = h->timestamp % EXEC_RING_LENGTH;
+	struct u256 parent_hash = u256_from_be(hash_bytes(&h->parent_hash));
+	struct u256 timestamp = u256_of(h->timestamp);
+	struct u256 root = u256_from_be(hash_bytes(&h->parent_beacon_root));
+	int rc = write_ring(x, &exec_history_address, (h->height - 1) % EXEC_RING_LENGTH,
 			    &parent_hash, err);
 
 	if (!rc)
-		rc = write_ring(b, &exec_beacon_roots_address, place, &timestamp, err);
+		rc = write_ring(x, &exec_beacon_roots_address, place, &timestamp, err);
 	if (!rc)
-		rc = write_ring(b, &exec_beacon_roots_address, place + EXEC_RING_LENGTH, &root,
-				err);
-	overlay_settle(b->x->overlay);
+		rc = write_ring(x, &exec_beacon_roots_address, place + EXEC_RING_LENGTH, &root, err);
+	overlay_settle(x->overlay);
 	return rc;
 }
 
 static int begin(struct building *b, struct state_view view, struct err *err)
 {
 	overlay_reset(b->x->overlay, view);
-	return system_begin(b, err);
+	return exec_system_begin(b->x, &b->block.header, err);
 }
 
 /* --- transactions --- */

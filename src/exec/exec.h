@@ -163,6 +163,7 @@ struct exec_call_result {
 	bool reverted;               /* output is the revert's data */
 	struct buf output;
 	uint64_t gas_used;
+	uint64_t gas_limit;          /* that it ran with */
 };
 
 void exec_call_result_clear(struct exec_call_result *r);

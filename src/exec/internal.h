@@ -5,6 +5,7 @@
  *   compare.c       a block's fields against what they must be
  *   transaction.c   one transaction: validity, gas, fees
  *   call.c          calls that change nothing, estimates, admission
+ *   replay.c        a final block's transactions once more
  *   host.c          the VM's table over the overlay
  *   native*.c       system contracts
  *   validators_state.c  the validator sets in state
@@ -40,6 +41,9 @@ int transaction_nonce_low(const struct tx *t, uint64_t nonce, struct err *err);
 
 /* Makes the callee's code that which its account delegates to (EIP-7702), and warm. */
 int transaction_follow(struct host *h, struct vm_message *m, struct err *err);
+
+/* What a block does before its transactions: `h` tells parent, time and height. */
+int exec_system_begin(struct exec *x, const struct header *h, struct err *err);
 
 /* The block that follows `parent` at `timestamp`. */
 struct vm_block_context exec_next_context(const struct exec *x, const struct exec_parent *parent,

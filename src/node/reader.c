@@ -382,6 +382,8 @@ struct rpc_reader_backend node_reader_backend(struct node_reader *reader)
 		.code = read_code,
 		.call = do_call,
 		.estimate_gas = estimate_gas,
+		.trace_txs = reader_trace_txs,
+		.trace_call = reader_trace_call,
 		.epoch = read_epoch,
 		.votes = read_votes,
 		.next_base_fee = next_base_fee,

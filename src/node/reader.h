@@ -34,4 +34,10 @@ struct exec *reader_exec(struct snapshot *s);
 /* A call in exec's terms; it borrows what `call` does. */
 struct exec_call reader_exec_call(const struct rpc_call *call);
 
+/* reader_trace.c: rows of the table. */
+int reader_trace_txs(void *snapshot, uint64_t height, uint32_t first, uint32_t last,
+		     const struct rpc_tracer *tracer, struct err *err);
+int reader_trace_call(void *snapshot, uint64_t height, const struct rpc_call *call,
+		      const struct rpc_tracer *tracer, struct err *err);
+
 #endif

@@ -16,6 +16,7 @@
 #include "chain/genesis.h"
 #include "chain/receipt.h"
 #include "chain/validators.h"
+#include "vm/vm.h"
 
 /* What a question comes back with when it is not OK; each has its JSON-RPC code. */
 enum rpc_error {
@@ -111,6 +112,41 @@ struct rpc_votes {
 };
 void rpc_votes_clear(struct rpc_votes *v);
 
+/* --- code that runs under a tracer --- */
+
+/* The state as it stands in that moment; what is read is kept by the run, so it costs
+ * once. Not OK: RPC_E_INTERNAL. */
+struct rpc_trace_state {
+	void *ctx;
+	int (*account)(void *ctx, const struct addr *address, struct rpc_account *out, struct err *err);
+	int (*storage)(void *ctx, const struct addr *address, const struct hash *slot, struct u256 *out,
+		       struct err *err);
+	/* Appends the code with this hash. */
+	int (*code)(void *ctx, const struct hash *code_hash, struct buf *out, struct err *err);
+	void (*coinbase)(void *ctx, struct addr *out); /* of the block that it runs in */
+	uint64_t (*now_ms)(void *ctx); /* a clock, for time limits */
+	uint64_t seed;               /* keys tables (base/map.h) */
+};
+
+/* One transaction or call that is about to run. */
+struct rpc_trace_run {
+	const struct tx *tx;         /* NULL: a call */
+	const struct rpc_call *call; /* NULL: a transaction */
+	size_t first_log_index;      /* of its logs, within the block */
+	/* Of a transaction: from begin to end. Of a call: within the machine's hooks. */
+	const struct rpc_trace_state *state;
+};
+
+/* Who watches: the machine's hooks, and what is around them. `begin` comes before the
+ * sender has paid anything, `end` when all is paid. Not OK ends it all and is what the
+ * asker gets; and so does vm.is_over, when the asker gets any code but OK. */
+struct rpc_tracer {
+	struct vm_tracer vm;
+	void *ctx;
+	int (*begin)(void *ctx, const struct rpc_trace_run *run, struct err *err);
+	int (*end)(void *ctx, uint64_t gas_limit, uint64_t gas_used, struct err *err);
+};
+
 typedef int (*rpc_tx_fn)(void *arg, const struct rpc_tx *t, struct err *err);
 
 /* All but open() take what open() gave. Not OK: RPC_E_NOT_FOUND, _PRUNED,
@@ -130,6 +166,13 @@ struct rpc_reader_ops {
 	int (*code)(void *snapshot, uint64_t height, const struct addr *address, struct buf *out, struct err *err);
 	int (*call)(void *snapshot, uint64_t height, const struct rpc_call *call, struct rpc_call_result *out, struct err *err);
 	int (*estimate_gas)(void *snapshot, uint64_t height, const struct rpc_call *call, uint64_t *out, struct err *err);
+	/* Runs transactions `first` to `last` of a block again, each under `tracer`; those before
+	 * them without. RPC_E_PRUNED if the state before the block is not kept. */
+	int (*trace_txs)(void *snapshot, uint64_t height, uint32_t first, uint32_t last,
+			 const struct rpc_tracer *tracer, struct err *err);
+	/* A call as above. One that fails or reverts is OK: the tracer has seen it. */
+	int (*trace_call)(void *snapshot, uint64_t height, const struct rpc_call *call,
+			  const struct rpc_tracer *tracer, struct err *err);
 	/* Who decided a block, or decides the one after the newest. */
 	int (*epoch)(void *snapshot, uint64_t height, struct epoch *out, struct err *err);
 	/* Of the state after a block; _clear() it if OK. */

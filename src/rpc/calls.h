@@ -49,6 +49,11 @@ int call_get_proof(struct rpc_item *i, struct jout *out, struct err *err);
 extern const struct rpc_errand errand_get_nonce;
 extern const struct rpc_errand errand_get_proof;
 
+/* call_trace.c: what runs under a tracer */
+int call_trace_tx(struct rpc_item *i, struct jout *out, struct err *err);
+int call_trace_block(struct rpc_item *i, struct jout *out, struct err *err);
+int call_trace_call(struct rpc_item *i, struct jout *out, struct err *err);
+
 /* call_fee.c: fees */
 int call_max_priority_fee(struct rpc_item *i, struct jout *out, struct err *err);
 int call_gas_price(struct rpc_item *i, struct jout *out, struct err *err);

@@ -96,6 +96,17 @@ static const struct rpc_method methods[] = {
 	{ "txpool_inspect", "", call_pool_content, &errand_pool_inspect, 1000,
 	  "All that waits, one line each.", "object: pending, queued" },
 
+	/* Run again, and watched. */
+	{ "debug_traceTransaction", "hash,options:trace?", call_trace_tx, NULL, 100,
+	  "What a mined transaction did, step by step or as the tracer that is named tells it.",
+	  "object" },
+	{ "debug_traceCall", "call,block?,options:trace?", call_trace_call, NULL, 100,
+	  "The same of a call that changes nothing.", "object" },
+	{ "debug_traceBlockByNumber", "number,options:trace?", call_trace_block, NULL, 100,
+	  "The same of all transactions of a block.", "array of objects: txHash, result" },
+	{ "debug_traceBlockByHash", "blockHash,options:trace?", call_trace_block, NULL, 100,
+	  "The same of all transactions of a block.", "array of objects: txHash, result" },
+
 	/* Bytes as they are hashed. */
 	{ "debug_getRawHeader", "block?", call_get_raw_header, NULL, 10,
 	  "A header's RLP, whose hash is the block's.", "data or null" },

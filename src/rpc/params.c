@@ -32,6 +32,10 @@ static const struct {
 		"call", "`{from, to, gas, gasPrice, maxFeePerGas, maxPriorityFeePerGas, value, "
 			"data, input, accessList}`, each optional; `data` and `input` are the "
 			"same" },
+	[RPC_ARG_TRACE] = {
+		"trace", "`{tracer, timeout, tracerConfig}` and, without a tracer, `{enableMemory, "
+			 "disableStack, disableStorage, enableReturnData, limit}`, each optional: see "
+			 "[Traces](#traces)" },
 	[RPC_ARG_OVERRIDES] = { "overrides", "`{}`; overrides are not supported yet" },
 };
 
@@ -517,6 +521,8 @@ static int read_arg(struct rpc_args *args, struct rpc_arg *out, enum rpc_arg_kin
 		return read_percentiles(args, out, v, err);
 	case RPC_ARG_CALL:
 		return read_call(args, &out->call, v, chain_id, err);
+	case RPC_ARG_TRACE:
+		return rpc_read_trace_options(&out->trace, v, err);
 	case RPC_ARG_OVERRIDES:
 		return read_overrides(v, err);
 	}

@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "json/json.h"
 #include "rpc/backend.h"
+#include "rpc/trace_options.h"
 
 #define RPC_ARG_MAX 4
 #define RPC_PERCENTILE_MAX 100 /* as geth */
@@ -39,6 +40,7 @@ enum rpc_arg_kind {
 	RPC_ARG_SLOTS,       /* "slots": an array of them */
 	RPC_ARG_PERCENTILES, /* "percentiles": rising numbers from 0 to 100 */
 	RPC_ARG_CALL,        /* "call": a transaction object, for eth_call and eth_estimateGas */
+	RPC_ARG_TRACE,       /* "trace": tracer, timeout and options of debug_trace methods */
 	RPC_ARG_OVERRIDES,   /* "overrides": an empty object; others are not supported yet */
 };
 
@@ -80,6 +82,7 @@ struct rpc_arg {
 			size_t count;
 		} percentiles;
 		struct rpc_call call;
+		struct rpc_trace_options trace;
 	};
 };
 
@@ -100,6 +103,9 @@ int rpc_args_read(struct rpc_args *args, const char *shape, const struct jval *p
 /* Makes `args` empty; _free gives its memory back too. */
 void rpc_args_clear(struct rpc_args *args);
 void rpc_args_free(struct rpc_args *args);
+
+/* The options of a debug_trace method (params_trace.c). */
+int rpc_read_trace_options(struct rpc_trace_options *out, const struct jval *v, struct err *err);
 
 /* Walks a shape: start with *rest = shape; false at its end. The name is the
  * kind's where none is given. CHECKs that the shape is well formed. */

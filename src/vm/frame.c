@@ -78,6 +78,7 @@ static bool deposit(struct vm_frame *f, enum vm_status *status, struct bytes cod
 
 	f->vm->reason.kind = check_deposit(f, code);
 	if (f->vm->reason.kind) {
+		f->vm->failed_gas = (uint64_t)(f->vm->step_gas - f->gas); /* the RETURN's own */
 		*status = VM_FAILURE;
 		return true;
 	}

@@ -408,6 +408,127 @@ static int estimate(void *snapshot, uint64_t height, const struct rpc_call *c, u
 	return code;
 }
 
+/* --- code under a tracer: nothing runs, but what is told is what a run would tell --- */
+
+#define FAKE_GAS 100000 /* of the outermost call */
+
+static int trace_account(void *ctx, const struct addr *address, struct rpc_account *out, struct err *err)
+{
+	const struct fake *f = ctx;
+
+	*out = (struct rpc_account){ .balance = wei_of(1000 + f->trace_count),
+				     .nonce = addr_equal(address, &f->sender) ? f->trace_count : 0 };
+	return f->is_broken ? ERR_SET(err, RPC_E_INTERNAL, "the disk failed") : OK;
+}
+
+static int trace_storage(void *ctx, const struct addr *address, const struct hash *slot,
+			 struct u256 *out, struct err *err)
+{
+	*out = u256_of(slot->bytes[31]);
+	return OK;
+}
+
+static int trace_code(void *ctx, const struct hash *code_hash, struct buf *out, struct err *err)
+{
+	buf_append_byte(out, 0x5f);
+	return OK;
+}
+
+static void trace_coinbase(void *ctx, struct addr *out)
+{
+	*out = (struct addr){ { 0xcb } };
+}
+
+/* A millisecond each time that it is asked. */
+static uint64_t trace_now(void *ctx)
+{
+	struct fake *f = ctx;
+
+	return f->trace_clock_ms += f->trace_tick_ms;
+}
+
+/* PUSH1 and STOP at `depth`, again and again; false if the tracer wanted no more. */
+static bool tell_steps(const struct fake *f, const struct vm_tracer *t, const struct vm_message *m)
+{
+	const struct u256 word = u256_of(0xaa);
+	struct vm_step step = { .depth = m->depth, .message = m };
+
+	for (uint64_t i = 0; i < 2 * (1 + f->trace_loop_count); i++) {
+		step.pc = i % 2 * 2;
+		step.opcode = i % 2 ? OP_STOP : OP_PUSH1;
+		step.gas_left = (int64_t)(m->gas - i % 2 * 3);
+		step.stack = &word;
+		step.stack_count = i % 2;
+		t->step(t->ctx, &step);
+		if (t->is_over(t->ctx))
+			return false;
+	}
+	return true;
+}
+
+/* A call that makes a static one, which fails, and then logs. */
+static int tell_run(struct fake *f, const struct rpc_tracer *tracer, const struct rpc_trace_run *run,
+		    struct vm_message m, struct err *err)
+{
+	const struct vm_tracer *t = &tracer->vm;
+	const struct vm_message inner = { .kind = VM_STATICCALL, .is_static = true, .depth = 1,
+					  .gas = 5000, .recipient = { { 0x02 } }, .sender = m.recipient };
+	const struct vm_reason reason = { .kind = VM_FAILED_UNDERFLOW, .have = 0, .limit = 2 };
+	const struct hash topic = { { 0x77 } };
+	int code = tracer->begin(tracer->ctx, run, err);
+
+	if (code != OK)
+		return code;
+	t->enter(t->ctx, &m, m.gas);
+	if (!tell_steps(f, t, &m))
+		return ERR_SET(err, RPC_E_INTERNAL, "the run was ended");
+	t->enter(t->ctx, &inner, m.gas - 10000);
+	t->fail(t->ctx, &reason, 3);
+	t->leave(t->ctx, &inner, VM_FAILURE, 0, bytes_of(NULL, 0));
+	t->log(t->ctx, &m.recipient, &topic, 1, bytes_of("data", 4));
+	t->leave(t->ctx, &m, VM_SUCCESS, m.gas - 20000, bytes_of("\x2a", 1));
+	f->trace_count++;
+	return tracer->end(tracer->ctx, m.gas + 21000, 41000, err);
+}
+
+static struct rpc_trace_state trace_state(struct fake *f)
+{
+	return (struct rpc_trace_state){ f, trace_account, trace_storage, trace_code, trace_coinbase,
+					 trace_now, 1 };
+}
+
+static int trace_txs(void *snapshot, uint64_t height, uint32_t first, uint32_t last,
+		     const struct rpc_tracer *tracer, struct err *err)
+{
+	const struct snapshot *s = snapshot;
+	const struct rpc_trace_state state = trace_state(s->fake);
+	int code = s->fake->is_pruned ? check_state(snapshot, height - 1, err) : OK;
+
+	for (uint32_t i = first; code == OK && i <= last; i++) {
+		const struct tx *t = s->fake->blocks[height].block.txs[i];
+		const struct rpc_trace_run run = { .tx = t, .first_log_index = i, .state = &state };
+		const struct vm_message m = { .kind = VM_CALL, .gas = FAKE_GAS, .recipient = t->to,
+					      .sender = t->sender, .value = t->value, .input = t->data };
+
+		code = tell_run(s->fake, tracer, &run, m, err);
+	}
+	return code;
+}
+
+static int trace_call(void *snapshot, uint64_t height, const struct rpc_call *c,
+		      const struct rpc_tracer *tracer, struct err *err)
+{
+	const struct snapshot *s = snapshot;
+	const struct rpc_trace_state state = trace_state(s->fake);
+	const struct rpc_trace_run run = { .call = c, .state = &state };
+	const struct vm_message m = { .kind = VM_CALL, .gas = FAKE_GAS, .recipient = c->to,
+				      .sender = c->from, .value = c->value, .input = c->data };
+	int code = check_state(snapshot, height, err);
+
+	s->fake->last_call = *c;
+	return code == OK ? tell_run(s->fake, tracer, &run, m, err) : code;
+}
+
 static int read_epoch(void *snapshot, uint64_t height, struct epoch *out, struct err *err)
 {
 	const struct snapshot *s = snapshot;
@@ -454,8 +575,8 @@ struct rpc_reader_backend fake_reader(struct fake *f)
 {
 	static const struct rpc_reader_ops ops = {
 		open_snapshot, close_snapshot, newest, read_block, find_block, read_tx, find_tx,
-		each_tx, read_account, read_storage, read_code, call, estimate, read_epoch, read_votes,
-		next_base_fee,
+		each_tx, read_account, read_storage, read_code, call, estimate, trace_txs, trace_call,
+		read_epoch, read_votes, next_base_fee,
 	};
 
 	return (struct rpc_reader_backend){ &ops, f };

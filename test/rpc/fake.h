@@ -41,11 +41,15 @@ struct fake {
 	size_t submit_count;
 	bool is_busy;                /* submit: RPC_E_LIMIT */
 	bool is_broken;              /* readers: RPC_E_INTERNAL */
+	bool is_pruned;              /* there is no state to trace block 1's transactions on */
 	bool is_behind;              /* prove: RPC_E_NOT_YET */
 	const char *trouble;
 	bool is_stalled;
 	uint64_t age_ms;
 	size_t peer_count;
+	uint64_t trace_count;        /* runs under a tracer so far */
+	uint64_t trace_loop_count;   /* how often each goes on */
+	uint64_t trace_clock_ms, trace_tick_ms; /* the clock moves whenever it is asked */
 	struct rpc_call last_call;   /* what was asked last; pointers no longer valid */
 };
 

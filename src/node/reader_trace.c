@@ -1,0 +1,186 @@
+/* Transactions and calls under a tracer, for RPC: exec's replay on the store's history. */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "exec/replay.h"
+#include "node/reader.h"
+
+/* --- the state while something runs --- */
+
+struct running {
+	struct snapshot *s;
+	const struct addr *coinbase; /* NULL: the executor knows it */
+};
+
+static int now_account(void *ctx, const struct addr *address, struct rpc_account *out, struct err *err)
+{
+	const struct running *r = ctx;
+	struct state_view view = exec_state(r->s->exec);
+	struct account a;
+	int code = state_account(&view, &a, address, err);
+
+	if (code != OK)
+		return reader_translate(code);
+	*out = (struct rpc_account){ a.nonce, a.balance, a.code_hash, a.storage_root };
+	return OK;
+}
+
+static int now_storage(void *ctx, const struct addr *address, const struct hash *slot, struct u256 *out,
+		       struct err *err)
+{
+	const struct running *r = ctx;
+	struct state_view view = exec_state(r->s->exec);
+
+	return reader_translate(state_storage(&view, out, address, slot, err));
+}
+
+static int now_code(void *ctx, const struct hash *code_hash, struct buf *out, struct err *err)
+{
+	const struct running *r = ctx;
+	struct state_view view = exec_state(r->s->exec);
+
+	return reader_translate(state_code(&view, out, code_hash, err));
+}
+
+static void now_coinbase(void *ctx, struct addr *out)
+{
+	const struct running *r = ctx;
+
+	*out = r->coinbase ? *r->coinbase : exec_coinbase(r->s->exec);
+}
+
+static uint64_t now_ms(void *ctx)
+{
+	const struct running *r = ctx;
+
+	return r->s->reader->now_ms(r->s->reader->ctx);
+}
+
+static struct rpc_trace_state state_of(struct running *r)
+{
+	return (struct rpc_trace_state){
+		.ctx = r,
+		.account = now_account,
+		.storage = now_storage,
+		.code = now_code,
+		.coinbase = now_coinbase,
+		.now_ms = now_ms,
+		.seed = r->s->head->seed,
+	};
+}
+
+/* --- transactions --- */
+
+/* Ends a walk that has what it wanted. */
+#define WALK_DONE (-1)
+
+struct txs_trace {
+	struct snapshot *s;
+	struct exec_replay replay;
+	const struct rpc_tracer *tracer;
+	struct running running;
+	struct rpc_trace_state state;
+	uint32_t first, last;
+	size_t log_count;
+	int code; /* in RPC's terms */
+};
+
+static int run_tx(struct txs_trace *w, uint32_t index, const struct tx *t, struct receipt *out,
+		  struct err *err)
+{
+	const struct rpc_trace_run run = { .tx = t, .first_log_index = w->log_count, .state = &w->state };
+	int code;
+
+	if (index < w->first)
+		return reader_translate(exec_replay_tx(&w->replay, t, out, err));
+	code = w->tracer->begin(w->tracer->ctx, &run, err);
+	if (code != OK)
+		return code;
+	exec_set_tracer(w->s->exec, &w->tracer->vm);
+	code = reader_translate(exec_replay_tx(&w->replay, t, out, err));
+	exec_set_tracer(w->s->exec, NULL);
+	if (code == OK)
+		code = w->tracer->end(w->tracer->ctx, t->gas_limit, out->gas_used, err);
+	return code;
+}
+
+/* What ran again must have done what it did. */
+static int compare(const struct receipt *now, const struct receipt *then, uint32_t index, struct err *err)
+{
+	if (now->success == then->success && now->gas_used == then->gas_used &&
+	    now->log_count == then->log_count)
+		return OK;
+	return ERR_SET(err, RPC_E_INTERNAL,
+		       "transaction %u, run again, used %llu gas and gave %zu logs; its receipt says "
+		       "%llu and %zu",
+		       index, (unsigned long long)now->gas_used, now->log_count,
+		       (unsigned long long)then->gas_used, then->log_count);
+}
+
+static int next_tx(void *ctx, uint32_t index, const struct stored_tx *stored, struct err *err)
+{
+	struct txs_trace *w = ctx;
+	struct receipt receipt = { 0 };
+
+	w->code = run_tx(w, index, stored->tx, &receipt, err);
+	if (w->code == OK)
+		w->code = compare(&receipt, &stored->receipt, index, err);
+	w->log_count += receipt.log_count;
+	receipt_clear(&receipt);
+	return w->code == OK && index < w->last ? OK : WALK_DONE;
+}
+
+int reader_trace_txs(void *snapshot, uint64_t height, uint32_t first, uint32_t last,
+		     const struct rpc_tracer *tracer, struct err *err)
+{
+	struct snapshot *s = snapshot;
+	struct txs_trace w = { .s = s, .tracer = tracer, .first = first, .last = last };
+	struct stored_header stored = { 0 };
+	struct state_view view;
+	int code;
+
+	CHECK(height > 0 && first <= last);
+	w.running = (struct running){ s, &w.replay.block.coinbase };
+	w.state = state_of(&w.running);
+	code = reader_translate(store_read_header(s->head->reader, height, &stored, err));
+	if (code == OK)
+		code = reader_view_at(s, height - 1, &view, err);
+	if (code == OK)
+		code = reader_translate(exec_replay_begin(&w.replay, reader_exec(s), &stored.header,
+							  view, err));
+	stored_header_clear(&stored);
+	if (code != OK)
+		return code;
+	code = store_each_tx(s->head->reader, height, next_tx, &w, err);
+	return code == OK || code == WALK_DONE ? w.code : reader_translate(code);
+}
+
+/* --- calls --- */
+
+int reader_trace_call(void *snapshot, uint64_t height, const struct rpc_call *call,
+		      const struct rpc_tracer *tracer, struct err *err)
+{
+	struct snapshot *s = snapshot;
+	struct exec_call asked = reader_exec_call(call);
+	struct exec_call_result result = { 0 };
+	struct running running = { .s = s };
+	struct rpc_trace_state state = state_of(&running);
+	const struct rpc_trace_run run = { .call = call, .state = &state };
+	struct exec_parent parent;
+	struct state_view view;
+	int code = reader_view_at(s, height, &view, err);
+
+	if (code == OK)
+		code = reader_parent_at(s, height, &parent, err);
+	if (code == OK)
+		code = tracer->begin(tracer->ctx, &run, err);
+	if (code != OK)
+		return code;
+	exec_set_tracer(reader_exec(s), &tracer->vm);
+	code = reader_translate(exec_call(s->exec, &parent, view, &asked, &result, err));
+	exec_set_tracer(s->exec, NULL);
+	if (code == OK)
+		code = tracer->end(tracer->ctx, result.gas_limit, result.gas_used, err);
+	exec_call_result_clear(&result);
+	return code;
+}
