@@ -107,7 +107,7 @@ function drawAuthorization(r, t, world, addresses, seen) {
 	let nonce = before + BigInt(seen.get(who) ?? 0);
 	let chain = r.pick([0n, chainId, chainId]);
 	const address = r.oneIn(6) ? lowAddress(0) : r.weighted(addresses);
-	const spoiled = r.oneIn(4) ? r.below(8) : -1;
+	const spoiled = r.oneIn(4) ? r.below(r.oneIn(6) ? 10 : 7) : -1;
 	if (spoiled === 0) nonce += r.pick([1n, (1n << 64n) - 1n - nonce, (1n << 64n) - 2n - nonce]);
 	if (spoiled === 1) chain = r.pick([2n, (1n << 64n) - 1n, (1n << 64n) + 1n]);
 	const message = concat(Uint8Array.of(5), RLP.encode([int(chain), address, int(nonce)]));
@@ -118,11 +118,15 @@ function drawAuthorization(r, t, world, addresses, seen) {
 	if (spoiled === 3) big_r = 0n;
 	if (spoiled === 4) parity = r.pick([2n, 27n, 255n]);
 	if (spoiled === 5) big_s = r.pick([0n, order, 1n]);
+	/* and what makes the transaction invalid: numbers that are too long */
+	if (spoiled === 7) parity = 256n;
+	if (spoiled === 8) nonce = 1n << 64n;
+	if (spoiled === 9) chain = 1n << 256n;
 	if (spoiled === 6) parity = 1n - parity; /* somebody else signed */
 	if (spoiled < 0) {
 		if (index && !world.has(who) && !seen.has(who)) t.emptyAuthorities++;
 		seen.set(who, (seen.get(who) ?? 0) + 1);
-	} else if (spoiled >= 5 && nonce === 0n) {
+	} else if ((spoiled === 5 || spoiled === 6) && nonce === 0n) {
 		t.emptyAuthorities++; /* it is valid, of an account that nobody knows */
 	}
 	return [int(chain), address, int(nonce), int(parity), int(big_r), int(big_s)];

@@ -10,6 +10,7 @@
  *     fuzz_rlp              the seeds, then mutations of them and random bytes:
  *                           bounded, the same every time (make check does this)
  *     fuzz_rlp FILE…        each file once, to look at a finding
+ *     fuzz_rlp --seeds DIR  writes the seeds as files, for libFuzzer to start from
  *     FUZZ_COUNT=1000000 FUZZ_SEED=7 fuzz_rlp       a longer run of another seed
  *
  * `../configure --enable-fuzzing CC=clang-19` also builds libfuzzer_<name>, the
@@ -320,8 +321,33 @@ static int run_files(int count, char **paths)
 	return status;
 }
 
+static int write_seeds(const char *folder)
+{
+	struct corpus corpus;
+	int status = 0;
+
+	load_seeds(&corpus);
+	for (size_t i = 0; i < corpus.count; i++) {
+		char path[4096];
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/seed-%zu", folder, i);
+		file = fopen(path, "wb");
+		if (!file || fwrite(corpus.seeds[i].data, 1, corpus.seeds[i].size, file) != corpus.seeds[i].size) {
+			fprintf(stderr, "%s can't be written\n", path);
+			status = 1;
+		}
+		if (file && fclose(file) != 0)
+			status = 1;
+	}
+	free_seeds(&corpus);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "--seeds") == 0)
+		return write_seeds(argv[2]);
 	watch_for_crashes();
 	return argc > 1 ? run_files(argc - 1, argv + 1) : run_generated();
 }

@@ -145,7 +145,10 @@ static bool do_enter(void *ctx, struct vm_message *m, struct vm_code **code, boo
 	to = account(w, vm_is_creation(m->kind) ? &m->recipient : &m->code_address);
 	if (!vm_is_creation(m->kind) && (!to->code || to->code->bytes.size == 0))
 		return true;
-	w->snapshots = xrealloc(w->snapshots, (w->snapshot_count + 1) * sizeof(w->now));
+	if (w->snapshot_count == w->snapshot_capacity) {
+		w->snapshot_capacity = MAX(2 * w->snapshot_capacity, (size_t)4);
+		w->snapshots = xrealloc(w->snapshots, w->snapshot_capacity * sizeof(w->now));
+	}
 	w->snapshots[w->snapshot_count++] = w->now;
 	if (vm_is_creation(m->kind))
 		*creates = true;

@@ -43,7 +43,7 @@ struct world {
 	struct vm_code *no_code;
 	struct world_state now;
 	struct world_state *snapshots;
-	size_t snapshot_count;
+	size_t snapshot_count, snapshot_capacity;
 	bool fails; /* the medium does: every question is answered by false */
 };
 
