@@ -21,6 +21,7 @@
 #define ACCOUNT_COUNT (CONTRACT_COUNT + 2)
 #define BALANCE (1ull << 60)
 #define BASE_FEE 7
+#define BLOCK_GAS 60000000
 #define HEAD_SIZE 7
 
 enum flag { IS_CREATE = 1, AUTHORIZES = 2, IS_DELEGATED = 4, TO_AUTHORITY = 8, TIPS = 16 };
@@ -45,7 +46,7 @@ struct world {
 	struct account accounts[ACCOUNT_COUNT];
 	struct bytes codes[ACCOUNT_COUNT];
 	uint8_t delegation[23];
-	struct chain_params params;
+	enum revision revision;
 	struct vm_block_context block;
 	struct tx t;
 	struct buf authorizations;
@@ -129,11 +130,10 @@ static void world_init(struct world *w, const uint8_t *head, struct bytes rest)
 	uint8_t flags = head[3];
 
 	*w = (struct world){ .delegation = { 0xef, 1, 0 } };
-	w->params = (struct chain_params){ .chain_id = 1, .revision = (enum revision)(head[0] % 3),
-					   .block_gas_limit = 60000000 };
+	w->revision = (enum revision)(head[0] % 3);
 	w->block = (struct vm_block_context){
-		.height = 1000, .timestamp = 1700000000, .gas_limit = 60000000, .chain_id = 1,
-		.base_fee = wei_of(BASE_FEE), .blob_base_fee = wei_of(1), .revision = w->params.revision,
+		.height = 1000, .timestamp = 1700000000, .gas_limit = BLOCK_GAS, .chain_id = 1,
+		.base_fee = wei_of(BASE_FEE), .blob_base_fee = wei_of(1), .revision = w->revision,
 		.coinbase = { { [0] = 0xcc } },
 	};
 	for (size_t i = 0; i < CONTRACT_COUNT; i++)
@@ -155,12 +155,25 @@ static void world_init(struct world *w, const uint8_t *head, struct bytes rest)
 	};
 	if (!w->t.is_create)
 		w->t.to = w->addresses[flags & TO_AUTHORITY ? AUTHORITY : 0];
-	if (flags & AUTHORIZES && !w->t.is_create && w->params.revision >= REVISION_PRAGUE)
+	if (flags & AUTHORIZES && !w->t.is_create && w->revision >= REVISION_PRAGUE)
 		authorize(w, ecc, &key);
 	ecc_free(ecc);
 }
 
 /* --- running, and what must hold --- */
+
+/* One for all inputs of a revision, as in a node: what one run leaves, the next must not see. */
+static struct exec *executor(enum revision revision)
+{
+	static struct chain_params params[REVISION_OSAKA + 1];
+	static struct exec *executors[REVISION_OSAKA + 1];
+
+	params[revision] = (struct chain_params){ .chain_id = 1, .revision = revision,
+						  .block_gas_limit = BLOCK_GAS };
+	if (!executors[revision])
+		executors[revision] = exec_new(&params[revision], 1);
+	return executors[revision];
+}
 
 struct outcome {
 	int code;
@@ -243,7 +256,7 @@ static void check_outcome(const struct world *w, const struct outcome *o, bool d
 	const struct account_change *sender = find(o, &w->t.sender);
 
 	CHECK(o->receipt.gas_used <= w->t.gas_limit);
-	CHECK(o->receipt.gas_used >= tx_floor_gas(&w->t, w->params.revision));
+	CHECK(o->receipt.gas_used >= tx_floor_gas(&w->t, w->revision));
 	CHECK(sender && sender->after.nonce >= 6);
 	check_money(o, destroys);
 	if (o->receipt.success)
@@ -265,7 +278,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct exec *x;
 
 	world_init(&w, size >= HEAD_SIZE ? data : short_input, rest);
-	x = exec_new(&w.params, 1);
+	x = executor(w.revision);
 	first = run(&w, x, NULL);
 	traced = run(&w, x, &tracer);
 	second = run(&w, x, NULL);
@@ -278,7 +291,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	outcome_clear(&first);
 	outcome_clear(&second);
 	outcome_clear(&traced);
-	exec_free(x);
 	buf_clear(&w.authorizations);
 	return 0;
 }
