@@ -377,6 +377,7 @@ struct rpc_reader_backend node_reader_backend(struct node_reader *reader)
 		.tx = read_tx,
 		.find_tx = find_tx,
 		.each_tx = each_tx,
+		.logs = reader_logs,
 		.account = read_account,
 		.storage = read_storage,
 		.code = read_code,

@@ -2,6 +2,7 @@
  * reader - what the parts of RPC's reader table share.
  *
  *   reader.c        blocks, transactions, state, calls; the table
+ *   reader_logs.c   logs, by the store's index
  *   reader_trace.c  transactions and calls that run under a tracer
  */
 #ifndef WEFT_NODE_READER_H
@@ -28,6 +29,8 @@ int reader_view_at(struct snapshot *s, uint64_t height, struct state_view *out, 
 /* What a call on the state after `height` stands on. Old blocks lack only what making a
  * real block would need: their history range. RPC's codes. */
 int reader_parent_at(struct snapshot *s, uint64_t height, struct exec_parent *out, struct err *err);
+
+int reader_logs(void *snapshot, const struct rpc_log_query *q, struct err *err);
 
 struct exec *reader_exec(struct snapshot *s);
 

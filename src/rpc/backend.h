@@ -14,6 +14,7 @@
 #include "chain/block.h"
 #include "chain/epoch.h"
 #include "chain/genesis.h"
+#include "chain/log_filter.h"
 #include "chain/receipt.h"
 #include "chain/validators.h"
 #include "vm/vm.h"
@@ -149,6 +150,17 @@ struct rpc_tracer {
 
 typedef int (*rpc_tx_fn)(void *arg, const struct rpc_tx *t, struct err *err);
 
+/* Transactions with a log that the filter wants, in the blocks `from` to `to`, which are
+ * there; in order. */
+struct rpc_log_query {
+	const struct log_filter *filter; /* sorted */
+	uint64_t from, to;
+	rpc_tx_fn fn;                /* the others of its logs may be there for nothing */
+	/* Before work is done: about its µs; blocks below `height` have been searched. */
+	int (*charge)(void *arg, uint64_t height, uint64_t us, struct err *err);
+	void *arg;
+};
+
 /* All but open() take what open() gave. Not OK: RPC_E_NOT_FOUND, _PRUNED,
  * _INTERNAL; calls also _REJECTED. */
 struct rpc_reader_ops {
@@ -160,6 +172,7 @@ struct rpc_reader_ops {
 	int (*tx)(void *snapshot, uint64_t height, uint32_t index, struct rpc_tx *out, struct err *err);
 	int (*find_tx)(void *snapshot, const struct hash *hash, uint64_t *height, uint32_t *index, struct err *err);
 	int (*each_tx)(void *snapshot, uint64_t height, rpc_tx_fn fn, void *arg, struct err *err);
+	int (*logs)(void *snapshot, const struct rpc_log_query *q, struct err *err);
 	int (*account)(void *snapshot, uint64_t height, const struct addr *address, struct rpc_account *out, struct err *err);
 	int (*storage)(void *snapshot, uint64_t height, const struct addr *address, const struct hash *slot,
 		       struct u256 *out, struct err *err);

@@ -54,6 +54,13 @@ int call_trace_tx(struct rpc_item *i, struct jout *out, struct err *err);
 int call_trace_block(struct rpc_item *i, struct jout *out, struct err *err);
 int call_trace_call(struct rpc_item *i, struct jout *out, struct err *err);
 
+/* call_logs.c: logs. _range: the heights that a filter names, from ≤ to ≤ the newest;
+ * _put: an array of what a filter finds there (nothing if from > to). */
+int call_get_logs(struct rpc_item *i, struct jout *out, struct err *err);
+int call_logs_range(struct rpc_item *i, const struct rpc_filter *f, uint64_t *from, uint64_t *to, struct err *err);
+int call_logs_put(struct rpc_item *i, struct jout *out, const struct log_filter *f, uint64_t from, uint64_t to,
+		  struct err *err);
+
 /* call_fee.c: fees */
 int call_max_priority_fee(struct rpc_item *i, struct jout *out, struct err *err);
 int call_gas_price(struct rpc_item *i, struct jout *out, struct err *err);

@@ -247,8 +247,7 @@ void form_tx(struct jout *j, const struct tx *t, const struct form_place *place,
 
 /* --- receipts --- */
 
-static void form_log(struct jout *j, const struct rpc_tx *t, const struct form_place *place,
-		     size_t k)
+void form_log(struct jout *j, const struct rpc_tx *t, const struct form_place *place, size_t k)
 {
 	const struct log_entry *log = &t->receipt.logs[k];
 

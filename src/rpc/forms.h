@@ -51,6 +51,9 @@ void form_block_tail(struct jout *j, const struct rpc_block *b);
 /* A transaction; `place` NULL for one that waits, whose block is null. */
 void form_tx(struct jout *j, const struct tx *t, const struct form_place *place, uint32_t index);
 
+/* Log `k` of a transaction. */
+void form_log(struct jout *j, const struct rpc_tx *t, const struct form_place *place, size_t k);
+
 /* A receipt with its logs. */
 void form_receipt(struct jout *j, const struct rpc_tx *t, const struct form_place *place);
 

@@ -58,6 +58,11 @@ static const struct rpc_method methods[] = {
 	{ "eth_getBlockReceipts", "block?", call_get_block_receipts, NULL, 10,
 	  "All receipts of a block.", "array of receipts or null" },
 
+	/* Logs. */
+	{ "eth_getLogs", "filter", call_get_logs, NULL, 10,
+	  "The logs of some blocks that a filter names, in order; at most 10,000.",
+	  "array of logs" },
+
 	/* State. */
 	{ "eth_getBalance", "address,block?", call_get_balance, NULL, 2, "An account's wei.",
 	  "quantity" },

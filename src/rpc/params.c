@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "codec/hex.h"
 #include "codec/rlp.h"
+#include "rpc/read.h"
 
 static const struct {
 	const char *name, *doc;
@@ -36,6 +37,10 @@ static const struct {
 		"trace", "`{tracer, timeout, tracerConfig}` and, without a tracer, `{enableMemory, "
 			 "disableStack, disableStorage, enableReturnData, limit}`, each optional: see "
 			 "[Traces](#traces)" },
+	[RPC_ARG_FILTER] = {
+		"filter", "`{fromBlock, toBlock, blockHash, address, topics}`, each optional: numbers "
+			  "(left out, `latest`) or one hash; an address or an array of some; up to 4 "
+			  "topics, each `null` (any), one, or an array of some; at most 1024 in all" },
 	[RPC_ARG_OVERRIDES] = { "overrides", "`{}`; overrides are not supported yet" },
 };
 
@@ -523,6 +528,8 @@ static int read_arg(struct rpc_args *args, struct rpc_arg *out, enum rpc_arg_kin
 		return read_call(args, &out->call, v, chain_id, err);
 	case RPC_ARG_TRACE:
 		return rpc_read_trace_options(&out->trace, v, err);
+	case RPC_ARG_FILTER:
+		return rpc_read_filter(args, &out->filter, v, err);
 	case RPC_ARG_OVERRIDES:
 		return read_overrides(v, err);
 	}
@@ -571,6 +578,7 @@ void rpc_args_clear(struct rpc_args *args)
 {
 	free(args->list);
 	args->list = NULL;
+	log_filter_clear(&args->filter);
 	args->count = 0;
 	buf_reset(&args->bytes[0]);
 	buf_reset(&args->bytes[1]);
@@ -581,4 +589,9 @@ void rpc_args_free(struct rpc_args *args)
 	rpc_args_clear(args);
 	buf_clear(&args->bytes[0]);
 	buf_clear(&args->bytes[1]);
+}
+
+int rpc_read_number(struct rpc_block_ref *out, const struct jval *v, struct err *err)
+{
+	return read_number(out, v, err);
 }

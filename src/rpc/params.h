@@ -41,6 +41,7 @@ enum rpc_arg_kind {
 	RPC_ARG_PERCENTILES, /* "percentiles": rising numbers from 0 to 100 */
 	RPC_ARG_CALL,        /* "call": a transaction object, for eth_call and eth_estimateGas */
 	RPC_ARG_TRACE,       /* "trace": tracer, timeout and options of debug_trace methods */
+	RPC_ARG_FILTER,      /* "filter": which logs, and of which blocks */
 	RPC_ARG_OVERRIDES,   /* "overrides": an empty object; others are not supported yet */
 };
 
@@ -60,6 +61,12 @@ struct rpc_block_ref {
 struct rpc_slot {
 	struct hash key;
 	bool is_short; /* fewer than 32 bytes were given: eth_getProof echoes it as a QUANTITY */
+};
+
+/* Logs of some blocks: up to two that are named, or the one of a hash (both are that). */
+struct rpc_filter {
+	struct rpc_block_ref from, to;
+	const struct log_filter *logs; /* sorted */
 };
 
 /* One parameter; which member is set follows from its kind. */
@@ -83,6 +90,7 @@ struct rpc_arg {
 		} percentiles;
 		struct rpc_call call;
 		struct rpc_trace_options trace;
+		struct rpc_filter filter;
 	};
 };
 
@@ -90,6 +98,7 @@ struct rpc_args {
 	struct rpc_arg at[RPC_ARG_MAX];
 	size_t count;        /* of the shape */
 	struct buf bytes[2]; /* what data and access lists point into */
+	struct log_filter filter; /* of a set of parameters at most one */
 	void *list;          /* slots or percentiles; a shape has one list at most */
 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "codec/hex.h"
 #include "rpc/methods.h"
 
@@ -34,6 +35,10 @@ struct rpc *rpc_new(const struct rpc_info *info, const struct ecc *ecc,
 	r->ecc = ecc;
 	r->reader = reader;
 	r->limits = limits;
+	if (!limits.log_count)
+		r->limits.log_count = LIMIT_RPC_LOG_COUNT;
+	if (!limits.log_block_count)
+		r->limits.log_block_count = LIMIT_RPC_LOG_BLOCK_COUNT;
 	r->by_name = xcalloc(r->method_count, sizeof(struct rpc_method *));
 	for (size_t i = 0; i < r->method_count; i++)
 		r->by_name[i] = &methods[i];

@@ -26,6 +26,8 @@ struct rpc_limits {
 	size_t batch_count;
 	size_t reply_size;
 	uint64_t cost;     /* sum of the methods' costs in one body; see methods.h */
+	size_t log_count;  /* that one eth_getLogs gives; 0: LIMIT_RPC_LOG_COUNT */
+	uint64_t log_block_count; /* that it reads without an index; 0: LIMIT_RPC_LOG_BLOCK_COUNT */
 };
 
 struct rpc *rpc_new(const struct rpc_info *info, const struct ecc *ecc,

@@ -240,8 +240,9 @@ struct store_log_query {
 	 * block. Which of its logs match is the caller's to see: log_filter_matches(). */
 	int (*found)(void *ctx, uint64_t height, uint32_t index, size_t first_log,
 		     const struct stored_tx *t, struct err *err);
-	/* Called before work is done, with about what it takes of this thread's time, µs. */
-	int (*charge)(void *ctx, uint64_t us, struct err *err);
+	/* Called before work is done, with about what it takes of this thread's time, µs; the
+	 * blocks below `height` have been searched. NULL: never. */
+	int (*charge)(void *ctx, uint64_t height, uint64_t us, struct err *err);
 	void *ctx;
 };
 

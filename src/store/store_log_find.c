@@ -58,6 +58,7 @@ struct find {
 	size_t place_count;
 	size_t lead;           /* the place that led last */
 	uint32_t section;
+	uint64_t height;       /* all below it is done */
 	struct kv_iter *rows, *txs;
 	uint64_t tx_height;    /* where txs stands */
 	uint32_t tx_index;
@@ -67,7 +68,7 @@ struct find {
 
 static int charge(struct find *f, uint64_t us, struct err *err)
 {
-	return f->q->charge ? f->q->charge(f->q->ctx, us, err) : OK;
+	return f->q->charge ? f->q->charge(f->q->ctx, f->height, us, err) : OK;
 }
 
 static int damaged(struct err *err, uint64_t height, const char *what)
@@ -435,6 +436,7 @@ static int follow_lead(struct find *f, struct err *err)
 	for (size_t i = 0; code == OK && i < lead->row_count;) {
 		uint64_t height = lead->rows[i].height;
 
+		f->height = height;
 		code = postings_here(lead, height, &i, &f->found, err);
 		if (code == OK)
 			code = narrow(f, height, err);
@@ -454,6 +456,9 @@ static int find_in_section(struct find *f, struct err *err)
 		if (code == OK)
 			code = follow_lead(f, err);
 		at = f->places[f->lead].covered + 1;
+		/* Of a section that is behind, the next one knows where it begins. */
+		if (at <= f->q->to)
+			f->height = MAX(f->height, at);
 	}
 	return code;
 }
@@ -519,6 +524,7 @@ static int find_by_scan(struct find *f, struct err *err)
 		bool has_logs;
 		size_t count;
 
+		f->height = height;
 		code = charge(f, HEADER_US, err);
 		if (code == OK)
 			code = store_get_header(f->r->kv, f->r->at, height, &h, err);
@@ -538,7 +544,7 @@ static int find_by_scan(struct find *f, struct err *err)
 
 int store_find_logs(struct store_reader *r, const struct store_log_query *q, struct err *err)
 {
-	struct find f = { .r = r, .q = q };
+	struct find f = { .r = r, .q = q, .height = q->from };
 	int code;
 
 	CHECK(q->from <= q->to);

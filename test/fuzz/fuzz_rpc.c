@@ -160,7 +160,7 @@ static struct fake *shared_fake(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fake *f = shared_fake();
-	struct rpc_limits limits = { 16, 8192, 2000 };
+	struct rpc_limits limits = { 16, 8192, 2000, 0, 0 };
 	struct rpc *r = rpc_new(&f->info, f->ecc, fake_reader(f), limits);
 	struct buf body = { 0 }, reply = { 0 };
 

@@ -336,6 +336,28 @@ static int each_tx(void *snapshot, uint64_t height, rpc_tx_fn fn, void *arg, str
 	return code;
 }
 
+/* As slow as can be; charges a block's hundred µs. */
+static int find_logs(void *snapshot, const struct rpc_log_query *q, struct err *err)
+{
+	const struct fake_block *b = NULL;
+	int code = OK;
+
+	for (uint64_t height = q->from; code == OK && height <= q->to; height++) {
+		code = q->charge(q->arg, height, 100, err);
+		if (code == OK)
+			code = find(snapshot, height, &b, err);
+		for (uint32_t k = 0; code == OK && k < b->block.tx_count; k++) {
+			struct rpc_tx t;
+
+			code = read_tx(snapshot, height, k, &t, err);
+			if (code == OK && log_filter_matches_any(q->filter, &t.receipt))
+				code = q->fn(q->arg, &t, err);
+			rpc_tx_clear(&t);
+		}
+	}
+	return code;
+}
+
 static int check_state(void *snapshot, uint64_t height, struct err *err)
 {
 	const struct fake_block *b;
@@ -575,7 +597,7 @@ struct rpc_reader_backend fake_reader(struct fake *f)
 {
 	static const struct rpc_reader_ops ops = {
 		open_snapshot, close_snapshot, newest, read_block, find_block, read_tx, find_tx,
-		each_tx, read_account, read_storage, read_code, call, estimate, trace_txs, trace_call,
+		each_tx, find_logs, read_account, read_storage, read_code, call, estimate, trace_txs, trace_call,
 		read_epoch, read_votes, next_base_fee,
 	};
 
@@ -754,7 +776,7 @@ struct rpc_node_backend fake_node(struct fake *f)
 
 struct rpc *fake_rpc(struct fake *f)
 {
-	struct rpc_limits limits = { LIMIT_RPC_BATCH_COUNT, LIMIT_RPC_REPLY_SIZE, LIMIT_RPC_COST };
+	struct rpc_limits limits = { LIMIT_RPC_BATCH_COUNT, LIMIT_RPC_REPLY_SIZE, LIMIT_RPC_COST, 0, 0 };
 
 	return rpc_new(&f->info, f->ecc, fake_reader(f), limits);
 }

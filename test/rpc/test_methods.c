@@ -707,7 +707,7 @@ static const struct refusal refusals[] = {
 	{ "eth_sendRawTransaction", "[\"0x05aa\"]", -32000, "transaction type not supported" },
 	{ "eth_sendRawTransaction", "[\"$B1\"]", -32000, "" },
 	{ "weft_validators", "[\"0x9\"]", -32000, "header not found" },
-	{ "eth_getLogs", "[{}]", -32601, "the method eth_getLogs does not exist/is not available" },
+	{ "eth_sign", "[{}]", -32601, "the method eth_sign does not exist/is not available" },
 	{ "anvil_nodeInfo", "[]", -32601, "the method anvil_nodeInfo does not exist" },
 	{ "", "[]", -32601, "the method  does not exist" },
 };

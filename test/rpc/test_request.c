@@ -157,7 +157,7 @@ Test(rpc, reads_one_snapshot_a_body)
 
 static struct rpc *limited(struct fake *f, size_t batch, size_t reply, uint64_t cost)
 {
-	return rpc_new(&f->info, f->ecc, fake_reader(f), (struct rpc_limits){ batch, reply, cost });
+	return rpc_new(&f->info, f->ecc, fake_reader(f), (struct rpc_limits){ batch, reply, cost, 0, 0 });
 }
 
 static void use_limits(struct asker *a, size_t batch, size_t reply, uint64_t cost)

@@ -496,7 +496,7 @@ static int note_found(void *ctx, uint64_t height, uint32_t index, size_t first_l
 	return OK;
 }
 
-static int note_charge(void *ctx, uint64_t us, struct err *err)
+static int note_charge(void *ctx, uint64_t height, uint64_t us, struct err *err)
 {
 	struct log_list *l = ctx;
 

@@ -219,7 +219,7 @@ struct found {
 	uint64_t heights[FOUND_MAX];
 	uint32_t indexes[FOUND_MAX];
 	size_t first_logs[FOUND_MAX];
-	uint64_t us, us_max;
+	uint64_t us, us_max, searched;
 };
 
 static int note(void *ctx, uint64_t height, uint32_t index, size_t first_log, const struct stored_tx *t,
@@ -238,10 +238,14 @@ static int note(void *ctx, uint64_t height, uint32_t index, size_t first_log, co
 	return OK;
 }
 
-static int pay(void *ctx, uint64_t us, struct err *err)
+/* The heights rise, and none is below what was asked or found. */
+static int pay(void *ctx, uint64_t height, uint64_t us, struct err *err)
 {
 	struct found *f = ctx;
 
+	cr_expect_geq(height, f->searched);
+	cr_expect(f->count == 0 || f->count > FOUND_MAX || height >= f->heights[f->count - 1]);
+	f->searched = height;
 	f->us += us;
 	return f->us_max && f->us > f->us_max ? ERR_SET(err, 78, "too much") : OK;
 }
