@@ -1,6 +1,8 @@
 /* The machine, asked through a host of a few accounts. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "vm/world.h"
 
@@ -165,18 +167,33 @@ Test(vm, revisions_have_their_instructions)
 	}
 }
 
-/* EIP-7939's own cases. */
+/* EIP-7939's own cases; 5 gas. */
 Test(vm, clz_counts_leading_zeros)
 {
+	static const struct {
+		const char *code;
+		size_t size;
+		uint64_t zeros;
+	} rows[] = {
+#define ROW(push, zeros) { push "\x1e" GIVE, sizeof(push "\x1e" GIVE) - 1, zeros }
+		ROW("\x5f", 256),
+		ROW("\x60\x80\x60\xf8\x1b", 0), /* 0x80 << 248 */
+		ROW("\x5f\x19", 0),
+		ROW("\x60\x40\x60\xf8\x1b", 1),
+		ROW("\x5f\x19\x60\x01\x1c", 1), /* all ones >> 1 */
+		ROW("\x60\x01", 255),
+#undef ROW
+	};
 	struct fixture f;
 
 	setup(&f, REVISION_OSAKA);
-	cr_assert_eq(RUN(&f, "\x5f\x1e" GIVE, 1000), VM_SUCCESS);
-	cr_assert_eq(output(&f), 256);
-	cr_assert_eq(RUN(&f, "\x5f\x19\x1e" GIVE, 1000), VM_SUCCESS);
-	cr_assert_eq(output(&f), 0);
-	cr_assert_eq(RUN(&f, "\x60\x40\x60\xf8\x1b\x1e" GIVE, 1000), VM_SUCCESS);
-	cr_assert_eq(output(&f), 1);
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		cr_assert_eq(run(&f, bytes_of(rows[i].code, rows[i].size), 1000), VM_SUCCESS);
+		cr_assert_eq(output(&f), rows[i].zeros, "row %zu", i);
+	}
+	cr_assert_eq(RUN(&f, "\x5f\x1e\x00", 7), VM_SUCCESS);
+	cr_assert_eq(RUN(&f, "\x5f\x1e\x00", 6), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x1e", 1000), VM_FAILURE); /* nothing to count in */
 	teardown(&f);
 }
 
@@ -268,6 +285,92 @@ Test(vm, calls_go_1024_deep)
 	cr_assert_eq(c.fail_count, 1);
 	cr_assert_eq(c.reason.kind, VM_FAILED_DEPTH);
 	vm_set_tracer(f.vm, NULL);
+	teardown(&f);
+}
+
+/* Kilobytes that this process has in memory. */
+static long resident_kilobytes(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long all, resident = 0;
+
+	if (f && fscanf(f, "%ld %ld", &all, &resident) != 2)
+		resident = 0;
+	if (f)
+		fclose(f);
+	return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* 1024 frames with 1000 words on each stack and a kilobyte of memory: what the machine takes
+ * stays, so what is there afterwards is what it took at most. */
+Test(vm, deepest_calls_take_less_than_64_mib)
+{
+	static const uint8_t touch[] = { 0x5f, 0x61, 0x03, 0xe0, 0x52 }; /* MSTORE at 992 */
+	struct buf code = { 0 };
+	struct fixture f;
+	long before, after;
+
+	memset(buf_extend(&code, 1000), 0x5f, 1000);
+	buf_append(&code, touch, sizeof(touch));
+	buf_append(&code, CALL_ITSELF, sizeof(CALL_ITSELF) - 1);
+	setup(&f, REVISION_OSAKA);
+	before = resident_kilobytes();
+	cr_assert_eq(run(&f, buf_bytes(&code), 1ull << 60), VM_SUCCESS);
+	after = resident_kilobytes();
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	cr_assert_lt(after - before, 64 * 1024);
+	cr_assert_gt(after - before, 30 * 1024); /* the stacks alone: it did go so deep */
+#endif
+	(void)before;
+	(void)after;
+	buf_clear(&code);
+	teardown(&f);
+}
+
+/* --- bad input --- */
+
+Test(vm, endless_loops_end_with_their_gas)
+{
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	cr_assert_eq(RUN(&f, "\x5b\x5f\x56", 10000000), VM_FAILURE);
+	cr_assert_eq(f.r.gas_left, 0);
+	/* two blocks that jump to each other, on a condition */
+	cr_assert_eq(RUN(&f, "\x5b\x60\x06\x56\x00\x00\x5b\x60\x01\x5f\x57", 10000000), VM_FAILURE);
+	cr_assert_eq(f.r.gas_left, 0);
+	/* one that calls itself and, when that comes back, again: 63 of 64 parts each time */
+	cr_assert_eq(RUN(&f, "\x5b" CALL_ITSELF "\x50\x5f\x56", 3000000), VM_FAILURE);
+	cr_assert_eq(f.r.gas_left, 0);
+	teardown(&f);
+}
+
+/* What is given back costs memory where it is made and where it is copied to. */
+Test(vm, huge_return_data_is_paid_for)
+{
+	/* 3 words: PUSH0, the code's 5 gas; 2^20 bytes are 32768 words: 3 each, and 2^30/512 */
+	const uint64_t megabyte = 3 * 32768 + 32768ull * 32768 / 512;
+	struct fixture f;
+
+	setup(&f, REVISION_OSAKA);
+	/* RETURN and REVERT of 1 MiB, exactly paid and not */
+	cr_assert_eq(RUN(&f, "\x62\x10\x00\x00\x5f\xf3", megabyte + 5), VM_SUCCESS);
+	cr_assert_eq(f.r.gas_left, 0);
+	cr_assert_eq(f.r.output.size, 1 << 20);
+	cr_assert_eq(RUN(&f, "\x62\x10\x00\x00\x5f\xf3", megabyte + 4), VM_FAILURE);
+	cr_assert_eq(f.r.output.size, 0);
+	cr_assert_eq(RUN(&f, "\x62\x10\x00\x00\x5f\xfd", megabyte + 5), VM_REVERT);
+	cr_assert_eq(f.r.output.size, 1 << 20);
+	/* 2^64 - 1, 2^64 and 2^256 - 1 bytes */
+	cr_assert_eq(RUN(&f, "\x67\xff\xff\xff\xff\xff\xff\xff\xff\x5f\xf3", 1ull << 62), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x68\x01\0\0\0\0\0\0\0\0\x5f\xf3", 1ull << 62), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x5f\x19\x5f\xfd", 1ull << 62), VM_FAILURE);
+	/* a place for the answer of a call that is too large for any gas */
+	cr_assert_eq(RUN(&f, "\x5f\x19\x5f\x5f\x5f\x5f\x5f\x5a\xf1", 1ull << 62), VM_FAILURE);
+	/* from the return data: a sum beyond 2^64, a start beyond the end, nothing at the end */
+	cr_assert_eq(RUN(&f, "\x60\x02\x67\xff\xff\xff\xff\xff\xff\xff\xff\x5f\x3e", 1000000), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x5f\x60\x01\x5f\x3e", 1000000), VM_FAILURE);
+	cr_assert_eq(RUN(&f, "\x5f\x5f\x5f\x3e", 1000000), VM_SUCCESS);
 	teardown(&f);
 }
 
