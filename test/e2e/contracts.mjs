@@ -2,6 +2,8 @@
 // use them on `weftd --dev`: what solc's default settings give has to run exactly.
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
 import {
 	Contract, ContractFactory, HDNodeWallet, Interface, JsonRpcProvider, Mnemonic, Signature, Wallet, ZeroAddress,
 	ZeroHash, concat, dataLength, dataSlice, encodeBytes32String, getAddress, getCreate2Address, getCreateAddress,
@@ -12,7 +14,9 @@ import {
 	encodeFunctionData, http, parseEther as coins,
 } from "viem";
 import { mnemonicToAccount } from "viem/accounts";
-import { Weftd, artifact, failure, skip, suite, test, until } from "./lib.mjs";
+import {
+	Weftd, artifact, contractsPath, failure, freshDirectory, run, skip, suite, test, until, weftPath,
+} from "./lib.mjs";
 import { deployerAddress, devPhrase } from "./known.mjs";
 
 const word = (n) => toBeHex(n, 32);
@@ -649,6 +653,108 @@ function casesOfDelegation(provider, [owner, sponsor, account]) {
 	];
 }
 
+// --- traces ---
+
+function casesOfTraces(provider, [owner, other]) {
+	const trace = (receipt, tracer, tracerConfig) =>
+		provider.send("debug_traceTransaction", [receipt.hash, ...(tracer ? [{ tracer, tracerConfig }] : [])]);
+	let box, implementation, done;
+
+	return [
+		["a trace shows the calls behind a proxy, with their logs", async () => {
+			implementation = await deploy(owner, "BoxV1");
+			const proxy = await deploy(owner, "ERC1967Proxy",
+				[implementation.target, implementation.interface.encodeFunctionData("initialize", [owner.address, 1n])]);
+			box = implementation.attach(proxy.target);
+			done = await mined(box.store(2n));
+			const outer = await trace(done, "callTracer", { withLog: true });
+			const [inner] = outer.calls;
+			assert.deepEqual([outer.type, getAddress(outer.from), getAddress(outer.to), BigInt(outer.gasUsed)],
+				["CALL", owner.address, box.target, done.gasUsed]);
+			assert.deepEqual([inner.type, getAddress(inner.from), getAddress(inner.to), inner.input],
+				["DELEGATECALL", box.target, implementation.target, outer.input]);
+			assert.deepEqual(inner.logs.map(({ address, data }) => [getAddress(address), data]), [[box.target, word(2)]]);
+			assert.equal(outer.calls.length, 1);
+		}],
+		["a trace tells where and why a call failed", async () => {
+			const faults = await deploy(owner, "Faults", [true]);
+			const receipt = await mustFail(faults.caught(5n, { gasLimit: 200000n }));
+			const outer = await trace(receipt, "callTracer");
+			assert.equal(outer.error, "execution reverted");
+			assert.equal(faults.interface.parseError(outer.output).name, "Nested");
+			assert.equal(outer.calls[0].error, "execution reverted");
+			assert.equal(faults.interface.parseError(outer.calls[0].output).name, "TooLow");
+			const told = await mustFail(owner.sendTransaction({
+				to: faults.target, data: faults.interface.encodeFunctionData("reason", [10n]), gasLimit: 100000n,
+			}));
+			assert.equal((await trace(told, "callTracer")).revertReason, "Faults: n is not below ten");
+		}],
+		["steps and the state before are there, too", async () => {
+			const { failed, gas, structLogs } = await trace(done);
+			assert.deepEqual([failed, BigInt(gas)], [false, done.gasUsed]);
+			assert.deepEqual(structLogs.filter(({ op }) => op === "SSTORE").map(({ depth }) => depth), [2]);
+			const before = await trace(done, "prestateTracer");
+			const touched = Object.entries(before).find(([address]) => getAddress(address) === box.target)[1];
+			assert.ok(Object.values(touched.storage).includes(word(1)), "the old value");
+			const { post } = await trace(done, "prestateTracer", { diffMode: true });
+			assert.deepEqual(Object.values(post[box.target.toLowerCase()].storage), [word(2)]);
+		}],
+		["a call that is not sent is traced as well", async () => {
+			const call = { from: other.address, to: box.target, data: box.interface.encodeFunctionData("store", [9n]) };
+			const outer = await provider.send("debug_traceCall", [call, "latest", { tracer: "callTracer" }]);
+			assert.equal(outer.calls[0].type, "DELEGATECALL");
+			assert.equal(await box.retrieve(), 2n, "and nothing stays");
+		}],
+	];
+}
+
+// --- the command line ---
+
+function casesOfCommandLine(node, [owner]) {
+	const dir = freshDirectory("contracts"), file = (name) => path.join(dir, name);
+	const artifactFile = path.join(contractsPath, "artifacts/Token.json");
+	const weft = async (args, wanted = 0) => {
+		const { code, stdout, stderr } = await run(weftPath, args, { env: { WEFT_RPC: node.url } });
+		assert.equal(code, wanted, stdout + stderr);
+		return stdout.trim();
+	};
+	const signed = ["--from", owner.address, "--keystore", file("keys"), "--password-file", file("password"), "--wait", "--json"];
+	const other = fresh();
+	let token;
+
+	return [
+		["deploys, sends and asks", async () => {
+			fs.writeFileSync(file("key"), owner.privateKey);
+			fs.writeFileSync(file("password"), "of a test\n");
+			await weft(["account", "import", "--key-file", file("key"), "--keystore", file("keys"),
+				"--password-file", file("password"), "--lightkdf"]);
+			({ contract: token } = JSON.parse(await weft(["deploy", artifactFile, "By hand", "HND", "1e3", ...signed])));
+			assert.equal(await weft(["call", token, "symbol()(string)"]), '"HND"');
+			const sent = JSON.parse(await weft(["send", token, "--abi", artifactFile, "transfer", other, "7", ...signed]));
+			assert.equal(sent.status, "success");
+			assert.equal(await weft(["call", token, "--abi", artifactFile, "balanceOf", other]), "7");
+		}],
+		["tells a custom error with its arguments", async () => {
+			const said = JSON.parse(await weft(["call", token, "--abi", artifactFile, "transfer", owner.address, "8",
+				"--from", other, "--json"], 1));
+			assert.equal(said.reverted.error, "ERC20InsufficientBalance(address,uint256,uint256)");
+			assert.deepEqual(said.reverted.values.map(({ value }) => value), [other, "7", "8"]);
+		}],
+		["finds logs of events", async () => {
+			const { logs } = JSON.parse(await weft(["logs", "--address", token, "--abi", artifactFile, "--event", "Transfer", "--json"]));
+			assert.deepEqual(logs.map(({ event, values }) => [event, values.at(-1).value]),
+				[["Transfer(address,address,uint256)", "1000"], ["Transfer(address,address,uint256)", "7"]]);
+		}],
+		["deploys where CREATE2 says", async () => {
+			const salt = word(3);
+			const { contract } = JSON.parse(await weft(["deploy", path.join(contractsPath, "artifacts/Parcel.json"), "6",
+				"--salt", salt, ...signed]));
+			assert.equal(contract, getCreate2Address(deployerAddress, salt,
+				keccak256(concat([artifact("Parcel").bytecode, word(6)]))));
+		}],
+	];
+}
+
 // --- viem ---
 
 function casesOfViem({ client, wallet, accounts }) {
@@ -749,8 +855,8 @@ function casesOfViem({ client, wallet, accounts }) {
 	];
 }
 
-/** What waits for logs, access lists, overrides and type 4 in JSON. */
-const later = /found by filters|listener|events$|block values|access list and|type 4 trans|overridden|EIP-7702/;
+/** What waits for access lists, overrides and type 4 in JSON. */
+const later = /block values|access list and|type 4 trans|overridden|EIP-7702/;
 const check = async (name, fn) => (later.test(name) ? skip(name, "not there yet") : test(name, fn));
 
 await suite("contracts", async () => {
@@ -767,8 +873,10 @@ await suite("contracts", async () => {
 		...casesOfState(provider, wallets),
 		...casesOfRules(provider, wallets),
 		...casesOfDelegation(provider, wallets.slice(3)),
+		...casesOfTraces(provider, wallets),
 	])
 		await check(`contracts: ethers: ${name}`, fn);
+	for (const [name, fn] of casesOfCommandLine(node, wallets)) await check(`contracts: weft: ${name}`, fn);
 	provider.destroy();
 
 	const chain = defineChain({

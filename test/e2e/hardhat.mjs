@@ -49,7 +49,7 @@ await suite("hardhat", async () => {
 		const { stats, failures, passes } = JSON.parse(fs.readFileSync(path.join(project, "tests.json"), "utf8"));
 		assert.deepEqual(failures.map(({ fullTitle, err }) => [fullTitle, err.message]), []);
 		assert.equal(stats.passes, passes.length);
-		assert.equal(passes.length, 6);
+		assert.equal(passes.length, 7);
 		return `${passes.length} tests`;
 	}, patienceS);
 	await test("hardhat: Ignition deploys a proxy and upgrades it, with five confirmations", async () => {
