@@ -555,7 +555,15 @@ static void make(struct daemon *d, const struct daemon_options *o)
 	d->options = o;
 	d->wake_us = d->wake_peers_us = UINT64_MAX;
 	d->head_mutex = io_mutex_new();
-	d->reader = (struct node_reader){ acquire_head, d, o->info.params, now_ms };
+	d->reader = (struct node_reader){
+		.acquire = acquire_head,
+		.ctx = d,
+		.params = o->info.params,
+		.now_ms = now_ms,
+		.steady_ms = steady_ms,
+		.call_gas_cap = o->call_gas_cap,
+		.call_timeout_ms = o->call_timeout_ms,
+	};
 	d->jobs = io_queue_new(JOB_QUEUE_MAX);
 	d->events = io_queue_new(event_queue_max(o));
 	d->calls = io_queue_new(CALL_QUEUE_MAX);
@@ -610,6 +618,7 @@ static void end(struct daemon *d)
 	node_free(d->node);
 	net_free(d->net);
 	rpc_free(d->rpc);
+	node_reader_clear(&d->reader);
 	node_head_unref(d->head);
 	io_queue_free(d->jobs);
 	io_queue_free(d->events);

@@ -22,6 +22,7 @@ struct daemon_options {
 	struct node_config node;
 	struct rpc_info info;
 	struct rpc_limits rpc_limits;
+	uint64_t call_gas_cap, call_timeout_ms;
 	struct http_options http;
 	const char *p2p_address;     /* with node.p2p only */
 	uint16_t p2p_port;

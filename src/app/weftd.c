@@ -39,6 +39,7 @@ struct weftd_options {
 	const char *config, *datadir, *genesis, *keystore, *validator, *password_file, *log_level;
 	const char *http_addr, *http_hosts, *http_origins;
 	uint64_t http_port, http_connections, rpc_body_size, rpc_batch_count, rpc_reply_size, rpc_workers;
+	uint64_t rpc_gas_cap, rpc_evm_timeout;
 	uint64_t cache_mb, trie_mb, history_s, pool_count, pool_mb, pool_sender_count;
 	const char *p2p_addr;
 	uint64_t p2p_port, p2p_sessions;
@@ -75,6 +76,10 @@ static const struct option run_options[] = {
 	  4096, 1ull << 30 },
 	{ "rpc-batch-count", OPTION_NUMBER, MEMBER(rpc_batch_count), "N", "calls in one batch", 1, 100000 },
 	{ "rpc-reply-size", OPTION_NUMBER, MEMBER(rpc_reply_size), "BYTES", "largest reply", 4096, 1ull << 32 },
+	{ "rpc-gas-cap", OPTION_NUMBER, MEMBER(rpc_gas_cap), "GAS", "most gas of eth_call and its like",
+	  21000, 10000000000ull },
+	{ "rpc-evm-timeout", OPTION_NUMBER, MEMBER(rpc_evm_timeout), "SECONDS",
+	  "most time of eth_call and its like; 0: any", 0, 3600 },
 	{ "allow-unprotected", OPTION_FLAG, MEMBER(allow_unprotected), NULL,
 	  "take transactions from before EIP-155, which any chain could replay; not needed for the deterministic "
 	  "deployer: genesis has it" },
@@ -128,6 +133,8 @@ static struct weftd_options default_options(void)
 		.rpc_body_size = LIMIT_RPC_BODY_SIZE,
 		.rpc_batch_count = LIMIT_RPC_BATCH_COUNT,
 		.rpc_reply_size = LIMIT_RPC_REPLY_SIZE,
+		.rpc_gas_cap = LIMIT_RPC_GAS_CAP,
+		.rpc_evm_timeout = LIMIT_RPC_EVM_TIMEOUT_MS / 1000,
 		.pool_count = LIMIT_POOL_COUNT,
 		.pool_mb = LIMIT_POOL_SIZE / MIB,
 		.pool_sender_count = LIMIT_POOL_SENDER_COUNT,
@@ -537,6 +544,8 @@ static struct daemon_options daemon_options_of(const struct weftd_options *o, co
 			.reply_size = o->rpc_reply_size,
 			.cost = LIMIT_RPC_COST,
 		},
+		.call_gas_cap = o->rpc_gas_cap,
+		.call_timeout_ms = o->rpc_evm_timeout * 1000,
 		.http = {
 			.address = o->http_addr,
 			.port = (uint16_t)o->http_port,

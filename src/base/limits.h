@@ -22,6 +22,8 @@
 #define LIMIT_RPC_BATCH_COUNT 1000
 #define LIMIT_RPC_REPLY_SIZE (32 * MIB)
 #define LIMIT_RPC_COST 100000           /* of one body, in the units of rpc/methods.h: about a second */
+#define LIMIT_RPC_GAS_CAP 50000000ull  /* of a call that changes nothing (as geth) */
+#define LIMIT_RPC_EVM_TIMEOUT_MS 5000 /* likewise */
 #define LIMIT_RPC_LOG_COUNT 10000       /* logs that one eth_getLogs gives */
 #define LIMIT_RPC_LOG_BLOCK_COUNT 5000ull /* blocks that one without address and topic reads */
 #define LIMIT_RPC_CONNECTION_COUNT 80

@@ -44,13 +44,21 @@ static size_t record_count(uint64_t block_gas, uint64_t record_gas)
 
 struct exec *exec_new(const struct chain_params *params, uint64_t seed)
 {
+	return exec_new_for_calls(params, params->block_gas_limit, seed);
+}
+
+struct exec *exec_new_for_calls(const struct chain_params *params, uint64_t call_gas_cap,
+				uint64_t seed)
+{
+	const uint64_t gas = MAX(params->block_gas_limit, call_gas_cap);
 	struct overlay_limits limits = {
-		.account_count = record_count(params->block_gas_limit, GAS_ACCOUNT_MIN),
-		.slot_count = record_count(params->block_gas_limit, GAS_SLOT_MIN),
+		.account_count = record_count(gas, GAS_ACCOUNT_MIN),
+		.slot_count = record_count(gas, GAS_SLOT_MIN),
 	};
 	struct exec *x = xcalloc(1, sizeof(*x));
 
 	x->params = params;
+	x->call_gas_cap = call_gas_cap;
 	x->overlay = overlay_new(limits, seed);
 	host_init(&x->host, params, x->overlay, seed);
 	return x;
@@ -91,6 +99,12 @@ void exec_set_tracer(struct exec *x, const struct vm_tracer *tracer)
 {
 	x->host.tracer = tracer;
 	vm_set_tracer(x->host.vm, tracer);
+}
+
+void exec_set_stop(struct exec *x, bool (*should_stop)(void *ctx), void *ctx)
+{
+	x->host.should_stop = should_stop;
+	x->host.stop_ctx = ctx;
 }
 
 void exec_parent_advance(struct exec_parent *p, const struct exec_result *r)

@@ -24,12 +24,14 @@
 #define WEFT_EXEC_EXEC_H
 
 #include "chain/block.h"
+#include "chain/override.h"
 #include "chain/receipt.h"
 #include "chain/validators.h"
 #include "crypto/mmr.h"
 #include "exec/epoch.h"
 #include "state/overlay.h"
 #include "state/tree.h"
+#include "vm/host.h"
 
 enum exec_error {
 	EXEC_E_NONCE_LOW = ERR_BASE_EXEC, /* "nonce too low: …" */
@@ -41,9 +43,11 @@ enum exec_error {
 	EXEC_E_SENDER_CODE,               /* EIP-3607: the sender has code */
 	EXEC_E_BLOB,                      /* EIP-4844: blobs that a transaction may not have */
 	EXEC_E_BLOCK,                     /* a field is not what the content gives; names it */
-	EXEC_E_REVERTED,                  /* of an estimate: "execution reverted: …" */
+	EXEC_E_REVERTED,                  /* of an estimate: "execution reverted" */
+	EXEC_E_FAILED,                    /* likewise: it fails with any gas; geth's words */
+	EXEC_E_OVERRIDE,                  /* an override that makes no sense */
 	EXEC_E_MEDIUM,                    /* state could not be read: no word about the block */
-	EXEC_E_STOPPED,                   /* the tracer wanted no more */
+	EXEC_E_STOPPED,                   /* exec_set_stop()'s function said so, or the tracer wanted no more */
 };
 
 /* What the parent hands on. Node carries it from block to block; store gives the first. */
@@ -61,8 +65,11 @@ struct exec_parent {
 struct exec;
 
 /* An executor for a chain: holds the overlay and scratch memory, no state. One
- * thread uses it at a time. `params` are borrowed; `seed` keys its tables. */
+ * thread uses it at a time. `params` are borrowed; `seed` keys its tables. The second
+ * has room for calls of `call_gas_cap` gas, which bounds them; else a block's limit does. */
 struct exec *exec_new(const struct chain_params *params, uint64_t seed);
+struct exec *exec_new_for_calls(const struct chain_params *params, uint64_t call_gas_cap,
+				uint64_t seed);
 void exec_free(struct exec *x);
 
 struct vm_tracer;
@@ -71,6 +78,13 @@ struct vm_tracer;
  * change nothing, transactions, plain transfers among them. NULL: nobody does, and
  * nothing is paid for it. Changing over is cheap: what was decoded for either case stays. */
 void exec_set_tracer(struct exec *x, const struct vm_tracer *tracer);
+
+/* From now on `should_stop` is asked while code runs; once it says true, what runs ends
+ * with EXEC_E_STOPPED. NULL: nobody is asked. It is asked before each precompile and at
+ * every EXEC_STOP_INTERVAL-th question to the state (storage, accounts, calls, logs); a loop
+ * that asks nothing ends by its gas alone, about a second for each 10^9 of it. */
+#define EXEC_STOP_INTERVAL 64
+void exec_set_stop(struct exec *x, bool (*should_stop)(void *ctx), void *ctx);
 
 /* What a block gave. */
 struct exec_result {
@@ -143,7 +157,11 @@ struct wei exec_next_base_fee(const struct exec *x, const struct exec_parent *pa
 int exec_admit(const struct chain_params *params, struct state_view view, const struct tx *t,
 	       const struct account *sender, struct err *err);
 
-/* --- calls that change nothing: eth_call and eth_estimateGas --- */
+/* --- calls that change nothing: eth_call, eth_estimateGas, eth_createAccessList ---
+ *
+ * Each is executed in the block that its state belongs to, `parent`, as geth does: NUMBER
+ * is that block's. Nonces are not checked; a base fee only if a fee is named: without one
+ * BASEFEE and GASPRICE are 0. */
 
 struct exec_call {
 	struct addr from;
@@ -152,33 +170,50 @@ struct exec_call {
 	struct wei value;
 	struct bytes data;
 	bool has_gas;
-	uint64_t gas;                /* the cap; else the block's gas limit or EIP-7825's */
+	uint64_t gas;                /* at most the executor's cap, which else is the limit */
 	bool has_fee;
-	struct wei max_fee;          /* per gas */
+	struct wei max_fee, max_tip; /* per gas */
 	struct bytes access_list;    /* RLP items, well formed, as in struct tx */
+	struct bytes authorizations; /* likewise (EIP-7702) */
+	size_t authorization_count;
+	struct state_override state; /* what it pretends of accounts, */
+	const struct block_override *block; /* and of its block; NULL: nothing */
 };
 
 struct exec_call_result {
 	bool success;
 	bool reverted;               /* output is the revert's data */
+	struct vm_reason reason;     /* neither: why it failed */
 	struct buf output;
-	uint64_t gas_used;
+	uint64_t gas_used;           /* what a transaction would pay for */
+	uint64_t gas_peak;           /* before refunds */
+	uint64_t gas_run;            /* of all attempts that were made for the answer */
 	uint64_t gas_limit;          /* that it ran with */
 };
 
 void exec_call_result_clear(struct exec_call_result *r);
 
-/* Executes a call on the state of `view` in a block after `parent`'s; nonce and
- * base fee are not checked, funds only if a fee or value is named (a fee without
- * `gas` lowers the cap to what the balance pays for). A call that fails or reverts
- * is OK with !success. Codes as for transactions; a gas cap below what is due
- * before the first step is EXEC_E_GAS_LIMIT. */
+/* Executes a call on the state of `view`; funds are checked if a fee or value is named
+ * (a fee without `gas` lowers the limit to what the balance pays for). A call that fails or
+ * reverts is OK with !success. Codes as for transactions, and EXEC_E_OVERRIDE, _STOPPED; a
+ * gas limit below what is due before the first step is EXEC_E_GAS_LIMIT. */
 int exec_call(struct exec *x, const struct exec_parent *parent, struct state_view view,
 	      const struct exec_call *call, struct exec_call_result *out, struct err *err);
 
-/* The least gas limit with which the call succeeds. EXEC_E_REVERTED if it reverts
- * (exec_call() gives the data), EXEC_E_GAS_LIMIT if it fails with all there is. */
+/* The least gas limit with which the call succeeds; once all attempts together have run
+ * the executor's gas cap, the least that was found so far. *result (may be NULL) is the first
+ * attempt's, with all the gas that there may be, and the caller's to clear on any outcome:
+ * EXEC_E_REVERTED if it reverts, EXEC_E_FAILED if it fails otherwise than for want of gas,
+ * EXEC_E_GAS_LIMIT if that does not suffice. */
 int exec_estimate_gas(struct exec *x, const struct exec_parent *parent, struct state_view view,
-		      const struct exec_call *call, uint64_t *out_gas, struct err *err);
+		      const struct exec_call *call, uint64_t *out_gas,
+		      struct exec_call_result *result, struct err *err);
+
+/* Runs the call until it touches nothing that its access list lacks: appends that list's
+ * items, without what is warm anyway, and gives the last run's result, which may have
+ * failed. Codes as exec_call(); EXEC_E_FAILED if the list does not settle. */
+int exec_access_list(struct exec *x, const struct exec_parent *parent, struct state_view view,
+		     const struct exec_call *call, struct buf *items, struct exec_call_result *out,
+		     struct err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "crypto/keccak.h"
 #include "exec/native.h"
+#include "exec/pretend.h"
 
 /* 0x0000F90827F1C53a10cb7A02335B175320002935 */
 const struct addr exec_history_address = { {
@@ -77,6 +78,29 @@ int host_failure(const struct host *h, struct err *err)
 	return h->failure;
 }
 
+bool host_is_stopped(struct host *h)
+{
+	h->asked_count = 0;
+	return h->should_stop && h->should_stop(h->stop_ctx);
+}
+
+int host_stopped(struct host *h, struct err *err)
+{
+	if (h->failure == OK)
+		h->failure = ERR_SET(&h->failure_err, EXEC_E_STOPPED, "execution aborted");
+	if (err)
+		*err = h->failure_err;
+	return EXEC_E_STOPPED;
+}
+
+/* For the functions that code calls often: false if it shall end. */
+static inline bool may_go_on(struct host *h)
+{
+	if (!h->should_stop || ++h->asked_count < EXEC_STOP_INTERVAL)
+		return true;
+	return !host_is_stopped(h) || (host_stopped(h, NULL), false);
+}
+
 static struct err *failure_err(struct host *h)
 {
 	return h->failure == OK ? &h->failure_err : NULL;
@@ -90,6 +114,8 @@ static bool do_account(void *ctx, const struct addr *address, struct wei *balanc
 	struct host *h = ctx;
 	struct account a;
 
+	if (!may_go_on(h))
+		return false;
 	if (overlay_account(h->overlay, &a, address, failure_err(h)))
 		return fail_medium(h);
 	*exists = !account_is_empty(&a);
@@ -119,7 +145,7 @@ bool host_code(struct host *h, const struct addr *address, struct vm_code **out)
 
 static bool do_code(void *ctx, const struct addr *address, struct vm_code **out)
 {
-	return host_code(ctx, address, out);
+	return may_go_on(ctx) && host_code(ctx, address, out);
 }
 
 static bool do_storage(void *ctx, const struct addr *address, const struct hash *slot,
@@ -127,6 +153,8 @@ static bool do_storage(void *ctx, const struct addr *address, const struct hash 
 {
 	struct host *h = ctx;
 
+	if (!may_go_on(h))
+		return false;
 	if (overlay_storage(h->overlay, &out->current, address, slot, failure_err(h)) ||
 	    overlay_storage_original(h->overlay, &out->original, address, slot, failure_err(h)))
 		return fail_medium(h);
@@ -149,6 +177,8 @@ static bool do_transient(void *ctx, const struct addr *address, const struct has
 	const struct slot_key key = { *address, *slot };
 	const struct u256 *value = map_get(&h->transients, &key);
 
+	if (!may_go_on(h))
+		return false;
 	*out = value ? *value : u256_of(0);
 	return true;
 }
@@ -249,6 +279,8 @@ static bool do_log(void *ctx, const struct addr *address, const struct hash topi
 	struct log_entry *log;
 
 	CHECK(topic_count <= LOG_TOPIC_MAX);
+	if (!may_go_on(h))
+		return false;
 	if (h->log_count == h->log_capacity) {
 		h->log_capacity = MAX(2 * h->log_capacity, (size_t)16);
 		h->logs = xrealloc(h->logs, h->log_capacity * sizeof(*h->logs));
@@ -291,6 +323,9 @@ static bool do_block_hash(void *ctx, uint64_t height, struct hash *out)
 
 	*out = (struct hash){ 0 };
 	if (height >= h->table.block->height || h->table.block->height - height > BLOCK_HASH_WINDOW)
+		return true;
+	/* a call may pretend to be in another block than the state's */
+	if (height >= h->history_height || h->history_height - height > EXEC_RING_LENGTH)
 		return true;
 	if (overlay_storage(h->overlay, &value, &exec_history_address, &slot, failure_err(h)))
 		return fail_medium(h);
@@ -340,10 +375,23 @@ static void push_frame(struct host *h)
 	h->frames[h->frame_count++] = host_snapshot(h);
 }
 
+static const struct native_contract *native_at(const struct host *h, const struct addr *address)
+{
+	const struct native_contract *native = native_find(address);
+
+	return native && h->pretence && pretence_has_code(h->pretence, address) ? NULL : native;
+}
+
+static bool find_precompile(const struct host *h, const struct addr *address, uint16_t *number)
+{
+	return h->pretence ? pretence_precompile(h->pretence, address, number)
+			   : precompile_at(address, h->table.block->revision, number);
+}
+
 /* A call that computes here, in a frame that has been pushed. */
 static bool run_here(struct host *h, const struct vm_message *m, struct vm_result *done)
 {
-	const struct native_contract *native = m->is_delegated ? NULL : native_find(&m->code_address);
+	const struct native_contract *native = m->is_delegated ? NULL : native_at(h, &m->code_address);
 	struct native_call call = { .host = &h->table, .params = h->params, .message = m,
 				    .result = done };
 	uint16_t number;
@@ -351,8 +399,11 @@ static bool run_here(struct host *h, const struct vm_message *m, struct vm_resul
 	if (native) {
 		if (!native->call(&call))
 			return fail_medium(h);
-	} else if (!m->is_delegated &&
-		   precompile_at(&m->code_address, h->table.block->revision, &number)) {
+	} else if (!m->is_delegated && find_precompile(h, &m->code_address, &number)) {
+		if (host_is_stopped(h)) {
+			host_stopped(h, NULL);
+			return false;
+		}
 		h->met_missing |= !precompile_exists(number);
 		precompile_run(&h->precompiles, number, m->input, done);
 	}
@@ -366,8 +417,7 @@ static bool has_no_code(const struct host *h, const struct vm_message *m)
 	uint16_t number;
 
 	return !m->is_delegated &&
-	       (native_find(&m->code_address) ||
-		precompile_at(&m->code_address, h->table.block->revision, &number));
+	       (native_at(h, &m->code_address) || find_precompile(h, &m->code_address, &number));
 }
 
 /* *enough is false if the sender lacks the value, which only CALL moves. */
@@ -492,6 +542,8 @@ static bool do_enter(void *ctx, struct vm_message *m, struct vm_code **code, boo
 	done->gas_left = m->gas;
 	*code = NULL;
 	*creates = false;
+	if (!may_go_on(h))
+		return false;
 	if (!check_funds(h, m, &enough))
 		return false;
 	if (!enough) { /* as the yellow paper: nothing ran, no gas is lost */
@@ -632,6 +684,9 @@ void host_begin(struct host *h, const struct vm_block_context *block, const stru
 	forget(&h->created);
 	h->destroyed_count = h->frame_count = 0;
 	h->met_missing = false;
+	h->pretence = NULL;
+	h->history_height = block->height;
+	h->asked_count = 0;
 	h->journal_count = h->log_count = 0;
 	buf_reset(&h->log_data);
 	h->failure = OK;

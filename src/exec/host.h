@@ -23,6 +23,7 @@
 #include "vm/vm.h"
 
 struct host_undo;
+struct pretence; /* pretend.h */
 
 struct host_snapshot {
 	size_t overlay, journal, logs, log_size;
@@ -47,12 +48,17 @@ struct host {
 	size_t frame_count;
 	const struct vm_tracer *tracer; /* NULL, or who is told of logs and self-destructions */
 	bool met_missing;              /* a precompile that does not exist here was called */
+	const struct pretence *pretence; /* what a call pretends of addresses; NULL: nothing */
+	uint64_t history_height;       /* the state's: hashes of blocks below it are in its ring */
+	bool (*should_stop)(void *ctx); /* NULL: never */
+	void *stop_ctx;
+	uint32_t asked_count;          /* questions since it was asked, about */
 	struct host_undo *journal;
 	size_t journal_count, journal_capacity;
 	struct log_entry *logs;        /* their data: offsets into log_data until host_logs() */
 	size_t log_count, log_capacity;
 	struct buf log_data;
-	int failure;                   /* OK or EXEC_E_MEDIUM: the first one; see host_failure() */
+	int failure;                   /* OK or why it ended, the first one; see host_failure() */
 	struct err failure_err;
 };
 
@@ -61,7 +67,8 @@ void host_init(struct host *h, const struct chain_params *params, struct overlay
 	       uint64_t seed);
 void host_clear(struct host *h);
 
-/* Starts a transaction of `origin` in `block` (borrowed while it runs). What
+/* Starts a transaction of `origin` in `block` (borrowed while it runs), in the world as it
+ * is: `pretence` and `history_height` may be set after it. What
  * EIP-2929 and EIP-3651 begin with is warm: sender, recipient (NULL for a
  * creation), coinbase, precompiles; and the access list. */
 void host_begin(struct host *h, const struct vm_block_context *block, const struct addr *origin,
@@ -70,8 +77,8 @@ void host_begin(struct host *h, const struct vm_block_context *block, const stru
 struct host_snapshot host_snapshot(struct host *h);
 void host_revert(struct host *h, struct host_snapshot s);
 
-/* Runs a transaction's message: vm_run() in this world. False if the medium failed
- * (h->failure). */
+/* Runs a transaction's message: vm_run() in this world. False if the medium failed, or
+ * it was stopped (h->failure). */
 bool host_call(struct host *h, const struct vm_message *m, struct vm_result *out);
 
 /* Why host_call() or host_end() was false: EXEC_E_MEDIUM, or EXEC_E_STOPPED. */
@@ -79,6 +86,10 @@ int host_failure(const struct host *h, struct err *err);
 
 /* The account's code, borrowed until the host is asked again; false: the medium. */
 bool host_code(struct host *h, const struct addr *address, struct vm_code **out);
+
+/* Asks whether to stop; if so, the second ends the execution with EXEC_E_STOPPED. */
+bool host_is_stopped(struct host *h);
+int host_stopped(struct host *h, struct err *err);
 
 /* Makes an address warm for this transaction. */
 void host_warm(struct host *h, const struct addr *address);

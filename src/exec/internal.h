@@ -4,7 +4,10 @@
  *   exec.c          a block: begin, transactions, end; proposing and verifying
  *   compare.c       a block's fields against what they must be
  *   transaction.c   one transaction: validity, gas, fees
- *   call.c          calls that change nothing, estimates, admission
+ *   call.c          calls that change nothing, admission to the pool
+ *   estimate.c      the least gas that a call needs
+ *   access_list.c   what a call touches
+ *   pretend.c       state with overrides above it
  *   replay.c        a final block's transactions once more
  *   host.c          the VM's table over the overlay
  *   native*.c       system contracts
@@ -21,6 +24,7 @@ struct exec {
 	struct host host;
 	exec_gate_fn gate; /* NULL: open */
 	void *gate_ctx;
+	uint64_t call_gas_cap;
 };
 
 /* Executes `t` (sender known) in `block`, of whose gas `gas_left` is left. On OK
@@ -36,6 +40,14 @@ int transaction_check_sender(const struct tx *t, const struct account *sender, b
 
 /* EIP-7702: code that only names another account's does not make a contract. */
 bool transaction_is_delegation(struct bytes code, enum revision revision);
+
+#define REFUND_QUOTIENT 5 /* EIP-3529 */
+
+/* Carries out the authorizations of EIP-7702; *refund grows by what they did not cost.
+ * The first says whether one is for this chain and may be used at all. */
+bool transaction_authorizes_here(const struct exec *x, const struct authorization *a);
+int transaction_authorize(struct exec *x, struct bytes authorizations, int64_t *refund,
+			  struct err *err);
 
 int transaction_nonce_low(const struct tx *t, uint64_t nonce, struct err *err);
 

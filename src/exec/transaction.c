@@ -6,8 +6,6 @@
 #include "exec/internal.h"
 #include "exec/native.h"
 
-#define REFUND_QUOTIENT 5 /* EIP-3529 */
-
 /* EIP-7702: 0xef0100 and an address. */
 #define DELEGATION_SIZE 23
 
@@ -166,6 +164,14 @@ static int is_transfer(struct exec *x, const struct tx *t, bool *answer, struct 
 	return rc;
 }
 
+bool transaction_authorizes_here(const struct exec *x, const struct authorization *a)
+{
+	bool is_ours = u256_is_zero(&a->chain_id) ||
+		       (u256_fits_u64(&a->chain_id) && a->chain_id.limbs[0] == x->params->chain_id);
+
+	return is_ours && a->nonce != UINT64_MAX;
+}
+
 /* One authorization (EIP-7702): what is wrong with it makes it void, not the transaction.
  * *refund grows by what it did not cost. */
 static int authorize(struct exec *x, const struct authorization *a, int64_t *refund, struct err *err)
@@ -177,10 +183,8 @@ static int authorize(struct exec *x, const struct authorization *a, int64_t *ref
 	struct bytes given = bytes_of(designation, sizeof(designation));
 	int rc;
 
-	if (!u256_is_zero(&a->chain_id) &&
-	    (!u256_fits_u64(&a->chain_id) || a->chain_id.limbs[0] != x->params->chain_id))
-		return OK;
-	if (a->nonce == UINT64_MAX || tx_authorization_signer(&address, x->host.ecc, a, NULL) != OK)
+	if (!transaction_authorizes_here(x, a) ||
+	    tx_authorization_signer(&address, x->host.ecc, a, NULL) != OK)
 		return OK;
 	host_warm(&x->host, &address);
 	rc = read_account(x, &signer, &address, err);
@@ -201,13 +205,13 @@ static int authorize(struct exec *x, const struct authorization *a, int64_t *ref
 	return OK;
 }
 
-static int authorize_all(struct exec *x, const struct tx *t, int64_t *refund, struct err *err)
+int transaction_authorize(struct exec *x, struct bytes authorizations, int64_t *refund,
+			  struct err *err)
 {
-	struct bytes rest = t->authorizations;
 	struct authorization a;
 	int rc = OK;
 
-	while (!rc && tx_authorization_next(&rest, &a))
+	while (!rc && tx_authorization_next(&authorizations, &a))
 		rc = authorize(x, &a, refund, err);
 	return rc;
 }
@@ -263,7 +267,7 @@ static int run_code(struct exec *x, const struct tx *t, uint64_t *gas_left, stru
 	struct vm_result result = { 0 };
 	uint64_t used;
 	int64_t refund = 0;
-	int rc = authorize_all(x, t, &refund, err);
+	int rc = transaction_authorize(x, t->authorizations, &refund, err);
 
 	if (!rc)
 		rc = transaction_follow(&x->host, &message, err);

@@ -18,6 +18,8 @@
 #ifndef WEFT_NODE_NODE_H
 #define WEFT_NODE_NODE_H
 
+#include <stdatomic.h>
+
 #include "base/log.h"
 #include "consensus/consensus.h"
 #include "crypto/ecc.h"
@@ -165,13 +167,23 @@ bool node_batch_is_urgent(const struct node_batch *batch);
 struct node_head *node_head_ref(struct node_head *h);
 void node_head_unref(struct node_head *h); /* NULL is allowed */
 
-/* RPC's reader table on heads: `acquire` gives a reference to the newest one. */
+/* Executors that wait for the next call; each keeps up to LIMIT_VM_CODE_SIZE of code. */
+#define NODE_EXEC_SPARE_MAX 8
+
+/* RPC's reader table on heads: `acquire` gives a reference to the newest one. A call has
+ * `call_gas_cap` gas at most (0: LIMIT_RPC_GAS_CAP) and `call_timeout_ms` by the clock that
+ * never falls (0, or no clock: any time). The rest is zero before the first request, and
+ * ended with node_reader_clear() after the last. */
 struct node_reader {
 	struct node_head *(*acquire)(void *ctx);
 	void *ctx;
 	const struct chain_params *params;
 	uint64_t (*now_ms)(void *ctx);
+	uint64_t (*steady_ms)(void *ctx);
+	uint64_t call_gas_cap, call_timeout_ms;
+	_Atomic(struct exec *) spares[NODE_EXEC_SPARE_MAX];
 };
 struct rpc_reader_backend node_reader_backend(struct node_reader *reader);
+void node_reader_clear(struct node_reader *reader);
 
 #endif

@@ -6,7 +6,7 @@
 
 static void *snapshot_open(void *ctx)
 {
-	const struct node_reader *reader = ctx;
+	struct node_reader *reader = ctx;
 	struct snapshot *s = xcalloc(1, sizeof(*s));
 
 	s->reader = reader;
@@ -20,7 +20,7 @@ static void snapshot_close(void *snapshot)
 
 	if (s->view)
 		store_view_free(s->view);
-	exec_free(s->exec);
+	reader_give_exec(s);
 	node_head_unref(s->head);
 	free(s);
 }
@@ -47,7 +47,12 @@ int reader_translate(int code)
 	case EXEC_E_FEE:
 	case EXEC_E_GAS_LIMIT:
 	case EXEC_E_SENDER_CODE:
+	case EXEC_E_SIZE:
+	case EXEC_E_FAILED:
+	case EXEC_E_STOPPED:
 		return RPC_E_REJECTED;
+	case EXEC_E_OVERRIDE:
+		return RPC_E_PARAMS;
 	case EXEC_E_REVERTED:
 		return RPC_E_REVERTED;
 	}
@@ -241,14 +246,7 @@ static int read_code(void *snapshot, uint64_t height, const struct addr *address
 	return reader_translate(code);
 }
 
-/* --- calls --- */
-
-struct exec *reader_exec(struct snapshot *s)
-{
-	if (!s->exec)
-		s->exec = exec_new(s->reader->params, s->head->seed);
-	return s->exec;
-}
+/* --- what calls stand on --- */
 
 int reader_parent_at(struct snapshot *s, uint64_t height, struct exec_parent *out, struct err *err)
 {
@@ -266,57 +264,6 @@ int reader_parent_at(struct snapshot *s, uint64_t height, struct exec_parent *ou
 	out->commitments = stored.commitments;
 	stored_header_clear(&stored);
 	return OK;
-}
-
-struct exec_call reader_exec_call(const struct rpc_call *call)
-{
-	return (struct exec_call){
-		.from = call->from,
-		.is_create = call->is_create,
-		.to = call->to,
-		.value = call->value,
-		.data = call->data,
-		.has_gas = call->has_gas,
-		.gas = call->gas,
-		.has_fee = call->has_fee,
-		.max_fee = call->max_fee,
-		.access_list = call->access_list,
-	};
-}
-
-static int do_call(void *snapshot, uint64_t height, const struct rpc_call *call, struct rpc_call_result *out,
-		   struct err *err)
-{
-	struct exec_call asked = reader_exec_call(call);
-	struct exec_call_result result = { 0 };
-	struct exec_parent parent;
-	struct state_view view;
-	int code = reader_view_at(snapshot, height, &view, err);
-
-	if (code == OK)
-		code = reader_parent_at(snapshot, height, &parent, err);
-	if (code != OK)
-		return code;
-	code = exec_call(reader_exec(snapshot), &parent, view, &asked, &result, err);
-	if (code != OK)
-		return reader_translate(code);
-	*out = (struct rpc_call_result){ result.success, result.reverted, result.output, result.gas_used };
-	return OK;
-}
-
-static int estimate_gas(void *snapshot, uint64_t height, const struct rpc_call *call, uint64_t *out,
-			struct err *err)
-{
-	struct exec_call asked = reader_exec_call(call);
-	struct exec_parent parent;
-	struct state_view view;
-	int code = reader_view_at(snapshot, height, &view, err);
-
-	if (code == OK)
-		code = reader_parent_at(snapshot, height, &parent, err);
-	if (code != OK)
-		return code;
-	return reader_translate(exec_estimate_gas(reader_exec(snapshot), &parent, view, &asked, out, err));
 }
 
 /* --- validators --- */
@@ -381,8 +328,9 @@ struct rpc_reader_backend node_reader_backend(struct node_reader *reader)
 		.account = read_account,
 		.storage = read_storage,
 		.code = read_code,
-		.call = do_call,
-		.estimate_gas = estimate_gas,
+		.call = reader_call,
+		.estimate_gas = reader_estimate_gas,
+		.access_list = reader_access_list,
 		.trace_txs = reader_trace_txs,
 		.trace_call = reader_trace_call,
 		.epoch = read_epoch,

@@ -15,6 +15,7 @@
 #include "chain/epoch.h"
 #include "chain/genesis.h"
 #include "chain/log_filter.h"
+#include "chain/override.h"
 #include "chain/receipt.h"
 #include "chain/validators.h"
 #include "vm/vm.h"
@@ -88,14 +89,23 @@ struct rpc_call {
 	uint64_t gas;
 	bool has_fee;
 	struct wei max_fee;
+	struct wei max_tip;          /* of gasPrice: equal to max_fee */
 	struct bytes access_list;    /* RLP items as in struct tx */
+	struct bytes authorizations; /* likewise */
+	size_t authorization_count;
+	struct state_override state; /* what it pretends of accounts, */
+	const struct block_override *block; /* and of its block; NULL: nothing */
 };
+
+#define RPC_FAILURE_TEXT_MAX 64
 
 struct rpc_call_result {
 	bool success;
 	bool reverted;
+	char failure[RPC_FAILURE_TEXT_MAX]; /* neither: why, in geth's words */
 	struct buf output;           /* owned */
-	uint64_t gas_used;
+	uint64_t gas_used;           /* that is charged */
+	uint64_t gas_run;            /* that was run for the answer, of all attempts: what it cost us */
 };
 
 /* What the contract `validators` says after a block: the next set as far as it is
@@ -162,7 +172,7 @@ struct rpc_log_query {
 };
 
 /* All but open() take what open() gave. Not OK: RPC_E_NOT_FOUND, _PRUNED,
- * _INTERNAL; calls also _REJECTED. */
+ * _INTERNAL; calls also _REJECTED, _PARAMS. */
 struct rpc_reader_ops {
 	void *(*open)(void *ctx);
 	void (*close)(void *snapshot);
@@ -178,7 +188,13 @@ struct rpc_reader_ops {
 		       struct u256 *out, struct err *err);
 	int (*code)(void *snapshot, uint64_t height, const struct addr *address, struct buf *out, struct err *err);
 	int (*call)(void *snapshot, uint64_t height, const struct rpc_call *call, struct rpc_call_result *out, struct err *err);
-	int (*estimate_gas)(void *snapshot, uint64_t height, const struct rpc_call *call, uint64_t *out, struct err *err);
+	/* Results come zeroed; output and gas_run are set on any outcome. RPC_E_REVERTED: the
+	 * result says with what. */
+	int (*estimate_gas)(void *snapshot, uint64_t height, const struct rpc_call *call, uint64_t *out,
+			    struct rpc_call_result *result, struct err *err);
+	/* Appends the RLP items of what the call touches. */
+	int (*access_list)(void *snapshot, uint64_t height, const struct rpc_call *call, struct buf *items,
+			   struct rpc_call_result *result, struct err *err);
 	/* Runs transactions `first` to `last` of a block again, each under `tracer`; those before
 	 * them without. RPC_E_PRUNED if the state before the block is not kept. */
 	int (*trace_txs)(void *snapshot, uint64_t height, uint32_t first, uint32_t last,

@@ -1,4 +1,4 @@
-/* Accounts, calls and proofs. State at a block that is not there is an error. */
+/* Accounts and proofs. State at a block that is not there is an error. */
 #include "rpc/calls.h"
 
 #include <stdlib.h>
@@ -103,104 +103,6 @@ static int tell_nonce(struct rpc_item *i, struct jout *out, struct err *err)
 }
 
 const struct rpc_errand errand_get_nonce = { ask_nonce, tell_nonce, free };
-
-/* --- calls --- */
-
-/* The text of Solidity's Error(string), borrowed from `output`; {NULL, 0} if it is not one. */
-static struct bytes revert_text(struct bytes output)
-{
-	static const uint8_t head[4 + 32] = { 0x08, 0xc3, 0x79, 0xa0, [4 + 31] = 0x20 };
-	static const uint8_t zeros[24];
-	uint64_t size;
-
-	if (output.size < 4 + 64 || memcmp(output.data, head, sizeof(head)) != 0 ||
-	    memcmp(output.data + 36, zeros, sizeof(zeros)) != 0)
-		return bytes_of(NULL, 0);
-	size = load_be64(output.data + 36 + 24);
-	if (size > output.size - (4 + 64))
-		return bytes_of(NULL, 0);
-	return bytes_of(output.data + 4 + 64, (size_t)size);
-}
-
-/* The number of Solidity's Panic(uint256); false if it is not one. */
-static bool revert_panic(struct bytes output, uint64_t *out)
-{
-	static const uint8_t head[4 + 24] = { 0x4e, 0x48, 0x7b, 0x71 };
-
-	if (output.size != 4 + 32 || memcmp(output.data, head, sizeof(head)) != 0)
-		return false;
-	*out = load_be64(output.data + 28);
-	return true;
-}
-
-static int reverted(struct rpc_item *i, struct bytes output, struct err *err)
-{
-	struct bytes text = revert_text(output);
-	uint64_t number;
-
-	buf_append_bytes(&i->request->error_data, output);
-	if (text.data)
-		return ERR_SET(err, RPC_E_REVERTED, "execution reverted: %.*s",
-			       (int)MIN(text.size, 200), (const char *)text.data);
-	if (revert_panic(output, &number))
-		return ERR_SET(err, RPC_E_REVERTED, "execution reverted: panic 0x%llx",
-			       (unsigned long long)number);
-	return ERR_SET(err, RPC_E_REVERTED, "execution reverted");
-}
-
-/* Runs a call and gives its output; a call that fails is an error. */
-static int run_call(struct rpc_item *i, uint64_t height, struct rpc_call_result *result,
-		    struct err *err)
-{
-	int code = rpc_item_reader(i)->call(rpc_item_snapshot(i), height, &i->args->at[0].call,
-					    result, err);
-
-	if (code != OK || result->success)
-		return code;
-	if (result->reverted)
-		return reverted(i, buf_bytes(&result->output), err);
-	return ERR_SET(
-		err, RPC_E_REJECTED,
-		"execution failed after %llu gas: out of gas, or an instruction that is not valid",
-		(unsigned long long)result->gas_used);
-}
-
-int call_call(struct rpc_item *i, struct jout *out, struct err *err)
-{
-	struct rpc_call_result result = { 0 };
-	uint64_t height;
-	int code = rpc_item_height(i, &i->args->at[1].block, &height, err);
-
-	if (code == OK)
-		code = run_call(i, height, &result, err);
-	if (code == OK)
-		jout_data(out, buf_bytes(&result.output));
-	buf_clear(&result.output);
-	return code;
-}
-
-int call_estimate_gas(struct rpc_item *i, struct jout *out, struct err *err)
-{
-	struct rpc_call_result result = { 0 };
-	uint64_t height, gas;
-	int code = rpc_item_height(i, &i->args->at[1].block, &height, err);
-
-	if (code != OK)
-		return code;
-	code = rpc_item_reader(i)->estimate_gas(rpc_item_snapshot(i), height, &i->args->at[0].call,
-						&gas, err);
-	if (code == OK)
-		jout_quantity(out, gas);
-	if (code == RPC_E_REVERTED) {
-		/* Once more, for what it reverted with. */
-		code = run_call(i, height, &result, err);
-		if (code == OK)
-			code = ERR_SET(err, RPC_E_REVERTED,
-				       "execution reverted at every gas limit tried");
-	}
-	buf_clear(&result.output);
-	return code;
-}
 
 /* --- proofs --- */
 

@@ -38,13 +38,16 @@ int call_get_raw_tx(struct rpc_item *i, struct jout *out, struct err *err);
 extern const struct rpc_errand errand_get_tx;
 extern const struct rpc_errand errand_get_raw_tx;
 
-/* call_state.c: accounts, calls, proofs */
+/* call_run.c: calls that change nothing */
+int call_call(struct rpc_item *i, struct jout *out, struct err *err);
+int call_estimate_gas(struct rpc_item *i, struct jout *out, struct err *err);
+int call_create_access_list(struct rpc_item *i, struct jout *out, struct err *err);
+
+/* call_state.c: accounts, proofs */
 int call_get_balance(struct rpc_item *i, struct jout *out, struct err *err);
 int call_get_code(struct rpc_item *i, struct jout *out, struct err *err);
 int call_get_storage(struct rpc_item *i, struct jout *out, struct err *err);
 int call_get_nonce(struct rpc_item *i, struct jout *out, struct err *err);
-int call_call(struct rpc_item *i, struct jout *out, struct err *err);
-int call_estimate_gas(struct rpc_item *i, struct jout *out, struct err *err);
 int call_get_proof(struct rpc_item *i, struct jout *out, struct err *err);
 extern const struct rpc_errand errand_get_nonce;
 extern const struct rpc_errand errand_get_proof;

@@ -144,15 +144,15 @@ void form_block_tail(struct jout *j, const struct rpc_block *b)
 
 /* --- transactions --- */
 
-static void form_access_list(struct jout *j, const struct tx *t)
+void form_key_access_list(struct jout *j, const char *key, struct bytes list)
 {
-	struct bytes rest = t->access_list, slots;
 	struct addr address;
+	struct bytes slots;
 	size_t count;
 
-	jout_key(j, "accessList");
+	jout_key(j, key);
 	jout_array(j);
-	while (tx_access_next(&rest, &address, &slots, &count)) {
+	while (tx_access_next(&list, &address, &slots, &count)) {
 		jout_object(j);
 		form_key_addr(j, "address", &address);
 		jout_key(j, "storageKeys");
@@ -160,6 +160,30 @@ static void form_access_list(struct jout *j, const struct tx *t)
 		for (size_t k = 0; k < count; k++)
 			jout_data(j, bytes_of(slots.data + 33 * k + 1, 32));
 		jout_array_end(j);
+		jout_object_end(j);
+	}
+	jout_array_end(j);
+}
+
+/* EIP-7702. */
+static void form_authorizations(struct jout *j, struct bytes list)
+{
+	struct authorization a;
+
+	jout_key(j, "authorizationList");
+	jout_array(j);
+	while (tx_authorization_next(&list, &a)) {
+		jout_object(j);
+		jout_key(j, "chainId");
+		form_u256(j, &a.chain_id);
+		form_key_addr(j, "address", &a.address);
+		form_key_quantity(j, "nonce", a.nonce);
+		jout_key(j, "yParity");
+		form_u256(j, &a.y_parity);
+		jout_key(j, "r");
+		form_u256(j, &a.r);
+		jout_key(j, "s");
+		form_u256(j, &a.s);
 		jout_object_end(j);
 	}
 	jout_array_end(j);
@@ -218,7 +242,7 @@ void form_tx(struct jout *j, const struct tx *t, const struct form_place *place,
 	form_key_addr(j, "from", &t->sender);
 	form_key_quantity(j, "gas", t->gas_limit);
 	form_key_wei(j, "gasPrice", price_of(t, place));
-	if (t->type == TX_DYNAMIC_FEE) {
+	if (t->type >= TX_DYNAMIC_FEE) {
 		form_key_wei(j, "maxFeePerGas", t->max_fee);
 		form_key_wei(j, "maxPriorityFeePerGas", t->max_priority_fee);
 	}
@@ -238,9 +262,11 @@ void form_tx(struct jout *j, const struct tx *t, const struct form_place *place,
 	form_key_wei(j, "value", t->value);
 	form_key_quantity(j, "type", (uint64_t)t->type);
 	if (t->type != TX_LEGACY)
-		form_access_list(j, t);
+		form_key_access_list(j, "accessList", t->access_list);
 	if (t->has_chain_id)
 		form_key_quantity(j, "chainId", t->chain_id);
+	if (t->type == TX_SET_CODE)
+		form_authorizations(j, t->authorizations);
 	form_signature(j, t);
 	jout_object_end(j);
 }

@@ -43,6 +43,9 @@ void form_key_wei(struct jout *j, const char *key, struct wei v);
 void form_key_quantity(struct jout *j, const char *key, uint64_t v);
 void form_key_data(struct jout *j, const char *key, struct bytes data);
 
+/* A member and an access list, whose RLP items `list` are (struct tx). */
+void form_key_access_list(struct jout *j, const char *key, struct bytes list);
+
 /* The members of a block's object before and behind `transactions`, whose value
  * the caller writes in between. */
 void form_block_head(struct jout *j, const struct rpc_block *b);

@@ -75,10 +75,14 @@ static const struct rpc_method methods[] = {
 	{ "eth_getProof", "address,slots,block?", call_get_proof, &errand_get_proof, 20,
 	  "An account and storage slots with their Merkle proofs, of the newest block only.",
 	  "proof (EIP-1186)" },
-	{ "eth_call", "call,block?,overrides?,overrides?", call_call, NULL, 20,
+	{ "eth_call", "call,block?,stateOverrides?,blockOverrides?", call_call, NULL, 20,
 	  "Runs a call that changes nothing.", "data" },
-	{ "eth_estimateGas", "call,block?,overrides?,overrides?", call_estimate_gas, NULL, 50,
+	{ "eth_estimateGas", "call,block?,stateOverrides?,blockOverrides?", call_estimate_gas, NULL, 50,
 	  "The least gas limit with which a call succeeds.", "quantity" },
+	{ "eth_createAccessList", "call,block?,stateOverrides?,blockOverrides?",
+	  call_create_access_list, NULL, 50,
+	  "What a call touches beside what is warm anyway, and the gas that it takes with that list.",
+	  "object: accessList, error, gasUsed" },
 
 	/* Fees and sending. */
 	{ "eth_gasPrice", "", call_gas_price, NULL, 10,

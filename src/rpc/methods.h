@@ -102,9 +102,14 @@ static inline const struct rpc_reader_ops *rpc_item_reader(const struct rpc_item
 /* Adds to the body's cost; RPC_E_LIMIT once that is above the limit. */
 int rpc_item_charge(struct rpc_item *i, uint64_t cost, struct err *err);
 
+/* Adds what is known only afterwards, and fails nothing: those behind find it spent. */
+void rpc_item_spend(struct rpc_item *i, uint64_t cost);
+
 /* RPC_E_TOO_LARGE if what is written so far is more than a reply may be: for
  * loops that write much. */
 int rpc_item_room(const struct rpc_item *i, struct err *err);
+/* The same with `size` bytes more, before they are written. */
+int rpc_item_room_for(const struct rpc_item *i, size_t size, struct err *err);
 
 /* The height that a block parameter names. For state: what is not there is
  * RPC_E_NOT_FOUND. */

@@ -26,6 +26,9 @@
 #define RPC_PERCENTILE_MAX 100 /* as geth */
 #define RPC_SLOT_MAX 1024      /* as geth */
 #define RPC_ACCESS_MAX 4096    /* entries of a call's access list, and their slots */
+#define RPC_AUTHORIZATION_MAX 1024 /* of a call; each is a signature to recover */
+#define RPC_OVERRIDE_ACCOUNT_MAX 1024
+#define RPC_OVERRIDE_SLOT_MAX 16384 /* of all accounts */
 
 enum rpc_arg_kind {
 	RPC_ARG_ADDRESS,     /* "address": DATA, 20 bytes */
@@ -42,7 +45,8 @@ enum rpc_arg_kind {
 	RPC_ARG_CALL,        /* "call": a transaction object, for eth_call and eth_estimateGas */
 	RPC_ARG_TRACE,       /* "trace": tracer, timeout and options of debug_trace methods */
 	RPC_ARG_FILTER,      /* "filter": which logs, and of which blocks */
-	RPC_ARG_OVERRIDES,   /* "overrides": an empty object; others are not supported yet */
+	RPC_ARG_STATE_OVERRIDE, /* "stateOverrides": accounts as the call is to find them */
+	RPC_ARG_BLOCK_OVERRIDE, /* "blockOverrides": its block */
 };
 
 enum rpc_block_kind {
@@ -91,15 +95,27 @@ struct rpc_arg {
 		struct rpc_call call;
 		struct rpc_trace_options trace;
 		struct rpc_filter filter;
+		struct state_override state_override;
+		struct block_override block_override;
 	};
+};
+
+enum {
+	RPC_ARGS_DATA,
+	RPC_ARGS_ACCESS_LIST,
+	RPC_ARGS_AUTHORIZATIONS,
+	RPC_ARGS_CODE, /* of overrides */
+	RPC_ARGS_BYTES_COUNT,
 };
 
 struct rpc_args {
 	struct rpc_arg at[RPC_ARG_MAX];
 	size_t count;        /* of the shape */
-	struct buf bytes[2]; /* what data and access lists point into */
+	struct buf bytes[RPC_ARGS_BYTES_COUNT]; /* what values point into */
 	struct log_filter filter; /* of a set of parameters at most one */
 	void *list;          /* slots or percentiles; a shape has one list at most */
+	struct account_override *accounts; /* of a state override, */
+	struct override_slot *slots;       /* and all their slots */
 };
 
 /* Reads `params` (an array, an object is refused, NULL or null is none) as `shape`
@@ -128,6 +144,6 @@ bool rpc_shape_next(const char **rest, struct rpc_param *out);
 /* The kinds' names and explanations, for the documentation. */
 const char *rpc_arg_kind_name(enum rpc_arg_kind kind);
 const char *rpc_arg_kind_doc(enum rpc_arg_kind kind);
-#define RPC_ARG_KIND_COUNT (RPC_ARG_OVERRIDES + 1)
+#define RPC_ARG_KIND_COUNT (RPC_ARG_BLOCK_OVERRIDE + 1)
 
 #endif

@@ -36,4 +36,14 @@ int rpc_read_number(struct rpc_block_ref *out, const struct jval *v, struct err 
 int rpc_read_filter(struct rpc_args *args, struct rpc_filter *out, const struct jval *v,
 		    struct err *err);
 
+/* A call object (params_call.c). Points into args->bytes. */
+int rpc_read_call(struct rpc_args *args, struct rpc_call *out, const struct jval *v,
+		  uint64_t chain_id, struct err *err);
+
+/* Overrides of accounts and of the block (params_override.c). The first belong to
+ * `args`: one object of them a set of parameters. */
+int rpc_read_state_override(struct rpc_args *args, struct state_override *out,
+			    const struct jval *v, struct err *err);
+int rpc_read_block_override(struct block_override *out, const struct jval *v, struct err *err);
+
 #endif

@@ -215,11 +215,23 @@ int rpc_item_charge(struct rpc_item *i, uint64_t cost, struct err *err)
 	return OK;
 }
 
+void rpc_item_spend(struct rpc_item *i, uint64_t cost)
+{
+	struct rpc_request *q = i->request;
+
+	q->cost += MIN(cost, UINT64_MAX - q->cost);
+}
+
 int rpc_item_room(const struct rpc_item *i, struct err *err)
+{
+	return rpc_item_room_for(i, 0, err);
+}
+
+int rpc_item_room_for(const struct rpc_item *i, size_t size, struct err *err)
 {
 	size_t limit = i->request->rpc->limits.reply_size;
 
-	if (i->request->replies.size <= limit)
+	if (i->request->replies.size <= limit && size <= limit - i->request->replies.size)
 		return OK;
 	i->request->is_full = true;
 	return ERR_SET(err, RPC_E_TOO_LARGE,

@@ -348,6 +348,7 @@ void site_open(struct site *s)
 	}
 	if (code != OK) {
 		node_head_unref(s->head);
+		node_reader_clear(&s->reader);
 		s->head = NULL;
 		on_refused(s, &err);
 	} else {
@@ -372,6 +373,7 @@ static void close_all(struct site *s)
 		node_on_batch(s->node, s->batches[i]);
 	s->job_count = s->written_count = s->batch_count = 0;
 	node_head_unref(s->head);
+	node_reader_clear(&s->reader);
 	s->head = NULL;
 	node_free(s->node);
 	s->node = NULL;

@@ -614,7 +614,7 @@ Test(exec_vote, price_is_always_the_same)
 		struct tx *t = vote_tx(&f, i, &f.w.keys[5], 1);
 		struct exec_result r;
 
-		cr_assert_eq(exec_estimate_gas(f.w.exec, &f.w.parent, world_view(&f.w), &c, &gas, NULL), OK);
+		cr_assert_eq(exec_estimate_gas(f.w.exec, &f.w.parent, world_view(&f.w), &c, &gas, NULL, NULL), OK);
 		make_block(&f, &t, 1, &r);
 		cr_assert(r.receipts[0].success);
 		cr_assert_eq(r.receipts[0].gas_used, gas);

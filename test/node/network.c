@@ -192,6 +192,7 @@ void site_close(struct site *s)
 		node_on_batch(s->node, s->batches[i]);
 	s->job_count = s->batch_count = 0;
 	node_head_unref(s->head);
+	node_reader_clear(&s->reader);
 	s->head = NULL;
 	node_free(s->node);
 	store_close(s->store);

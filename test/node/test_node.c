@@ -156,6 +156,7 @@ static void rig_close(struct rig *r)
 		node_on_job_failed(r->node, r->jobs[i], &lost);
 	r->job_count = 0;
 	node_head_unref(r->head);
+	node_reader_clear(&r->reader);
 	r->head = NULL;
 	node_free(r->node);
 	store_close(r->store);

@@ -1,5 +1,6 @@
 #include "fake.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -404,30 +405,44 @@ static int call(void *snapshot, uint64_t height, const struct rpc_call *c,
 	s->fake->last_call = *c;
 	if (code != OK)
 		return code;
-	if (c->is_create)
-		return ERR_SET(err, RPC_E_REJECTED, "creations are not executed yet");
+	if (first == 0xfd)
+		return ERR_SET(err, RPC_E_REJECTED, "execution aborted (timeout = 5s)");
 	out->success = first < 0xfe;
 	out->reverted = first == 0xff;
 	out->gas_used = 21000;
-	if (c->data.size)
+	out->gas_run = s->fake->gas_run;
+	if (first == 0xfe)
+		snprintf(out->failure, sizeof(out->failure), "invalid opcode: INVALID");
+	if (first == 0xdd)
+		fake_describe(&out->output, c);
+	else if (first == 0xbb)
+		memset(buf_extend(&out->output, s->fake->big_size), 0xbb, s->fake->big_size);
+	else if (c->data.size)
 		buf_append(&out->output, c->data.data + out->reverted,
 			   c->data.size - out->reverted);
 	return OK;
 }
 
 static int estimate(void *snapshot, uint64_t height, const struct rpc_call *c, uint64_t *out,
-		    struct err *err)
+		    struct rpc_call_result *result, struct err *err)
 {
-	struct rpc_call_result result = { 0 };
-	int code = call(snapshot, height, c, &result, err);
+	int code = call(snapshot, height, c, result, err);
 
 	*out = 21000;
-	if (code == OK && result.reverted)
-		code = ERR_SET(err, RPC_E_REVERTED, "execution reverted");
-	else if (code == OK && !result.success)
-		code = ERR_SET(err, RPC_E_REJECTED, "gas required exceeds allowance");
-	buf_clear(&result.output);
+	if (code == OK && result->reverted)
+		return ERR_SET(err, RPC_E_REVERTED, "execution reverted");
+	if (code == OK && !result->success)
+		return ERR_SET(err, RPC_E_REJECTED, "gas required exceeds allowance");
 	return code;
+}
+
+/* What the call has given, and block 1's entry. */
+static int access_list(void *snapshot, uint64_t height, const struct rpc_call *c, struct buf *items,
+		       struct rpc_call_result *result, struct err *err)
+{
+	buf_append_bytes(items, c->access_list);
+	buf_append_bytes(items, access_entry());
+	return call(snapshot, height, c, result, err);
 }
 
 /* --- code under a tracer: nothing runs, but what is told is what a run would tell --- */
@@ -597,8 +612,8 @@ struct rpc_reader_backend fake_reader(struct fake *f)
 {
 	static const struct rpc_reader_ops ops = {
 		open_snapshot, close_snapshot, newest, read_block, find_block, read_tx, find_tx,
-		each_tx, find_logs, read_account, read_storage, read_code, call, estimate, trace_txs, trace_call,
-		read_epoch, read_votes, next_base_fee,
+		each_tx, find_logs, read_account, read_storage, read_code, call, estimate, access_list,
+		trace_txs, trace_call, read_epoch, read_votes, next_base_fee,
 	};
 
 	return (struct rpc_reader_backend){ &ops, f };

@@ -9,7 +9,8 @@
  *
  * State: every account has the nonce 7 and as many wei as its block's number;
  * block 0's is no longer kept. fake_contract() has code and storage.
- * Calls: data that begins with ff reverts with the rest, with fe fails; any other
+ * Calls: data that begins with ff reverts with the rest, with fe fails, with fd takes too
+ * long; with dd the call is described, with bb there are big_size bytes; any other data
  * comes back.
  */
 #ifndef WEFT_TEST_RPC_FAKE_H
@@ -51,6 +52,8 @@ struct fake {
 	uint64_t trace_loop_count;   /* how often each goes on */
 	uint64_t trace_clock_ms, trace_tick_ms; /* the clock moves whenever it is asked */
 	struct rpc_call last_call;   /* what was asked last; pointers no longer valid */
+	uint64_t gas_run;            /* that a call says to have cost */
+	size_t big_size;
 };
 
 struct fake *fake_new(void);
@@ -59,6 +62,9 @@ void fake_free(struct fake *f);
 struct rpc_reader_backend fake_reader(struct fake *f);
 struct rpc_node_backend fake_node(struct fake *f);
 struct addr fake_contract(void);
+
+/* A call in words (fake_call.c): what it has beside sender and data. */
+void fake_describe(struct buf *out, const struct rpc_call *c);
 
 /* A signed transfer. */
 struct tx *fake_transfer(struct fake *f, enum tx_type type, uint64_t nonce);
