@@ -8,7 +8,7 @@ import { drawInput } from "./evm_inputs.mjs";
 
 export const chainId = 1n;
 export const baseFee = 7n;
-export const blockGasLimit = 30000000n;
+export const blockGasLimit = 1n << 44n; /* enough for calls 1024 deep */
 export const gasCap = 1n << 24n; /* EIP-7825 */
 
 const hash = (bytes) => fromHex(keccak256(bytes));
@@ -166,7 +166,7 @@ function drawGasLimit(r, t, fork) {
 	case 1: return BigInt(Math.max(floor, 21000) + r.between(-1, 1));
 	case 2: return BigInt(least + r.below(3000));
 	case 3: return BigInt(least + r.below(30000));
-	case 4: return r.pick([gasCap, gasCap, gasCap + 1n, blockGasLimit, blockGasLimit + 1n]);
+	case 4: return r.pick([gasCap, gasCap, gasCap + 1n, 30000000n, blockGasLimit + 1n]);
 	case 5: case 6: case 7: case 8: return BigInt(least + r.between(30000, 300000));
 	default: return BigInt(least + r.between(300000, 6000000));
 	}
@@ -227,7 +227,7 @@ function drawTransaction(r, fork, { world, addresses, programmer, contractCount 
 	return t;
 }
 
-/** Recursion as deep as it goes: far gas, and nothing but a call to itself. */
+/** Recursion as deep as it goes, to 1024 where a transaction may have so much gas. */
 function drawDeep(r, fork, drawn) {
 	const code = [];
 	const isCreate = r.oneIn(4);
@@ -238,7 +238,7 @@ function drawDeep(r, fork, drawn) {
 	drawn.world.get(toHex(contractAddress(0))).code = toHex(Uint8Array.from(code));
 	const t = { type: 2, nonce: 0n, accessList: [], authorizations: [], to: isCreate ? null : contractAddress(0), chainId, value: 0n, maxFee: baseFee, tip: 0n };
 	t.data = isCreate ? Uint8Array.from(code) : new Uint8Array(0);
-	t.gasLimit = fork === "Osaka" ? gasCap : r.oneIn(2) ? blockGasLimit : BigInt(r.between(100000, 29000000));
+	t.gasLimit = fork === "Osaka" ? gasCap : r.oneIn(2) ? 1000000000000n : BigInt(r.between(100000, 29000000));
 	drawn.world.set(toHex(eoas[0]), account(0, 10n ** 24n));
 	return t;
 }

@@ -16,6 +16,7 @@
  * `../configure --enable-fuzzing CC=clang-19` also builds libfuzzer_<name>, the
  * same target with coverage feedback: build/test/fuzz/libfuzzer_rlp CORPUS_DIR.
  * A crash of it is a file; put its bytes into fuzz_seeds when you fix the bug.
+ * contrib/fuzz does all of this, and keeps count.
  */
 #include "fuzz.h"
 
