@@ -340,8 +340,10 @@ int64_t vm_sstore(struct vm_frame *f, struct u256 *sp, int64_t gas)
 
 	if (f->message.is_static)
 		return vm_fail(f, VM_FAILED_STATIC);
-	if (gas <= GAS_SSTORE_SENTRY)
-		return OUT_OF_GAS;
+	if (gas <= GAS_SSTORE_SENTRY) {
+		f->vm->reason.limit = GAS_SSTORE_SENTRY;
+		return vm_fail(f, VM_FAILED_GAS);
+	}
 	vm_slot(&slot, sp);
 	if (!h->touch_slot(h->ctx, &f->message.recipient, &slot, &was_warm) ||
 	    !h->storage(h->ctx, &f->message.recipient, &slot, &values))

@@ -448,6 +448,9 @@ void vm_code_prepare(struct vm *vm, struct vm_code *code)
 		if (op >= OP_PUSH1 && op <= OP_PUSH32)
 			pc += op - OP_PUSH0;
 	}
+	/* the end of the code is a STOP, and is told as one */
+	if (vm->tracer)
+		emit(&a, VM_KIND_TRACE, bytes.size);
 	emit(&a, VM_KIND_STOP, 0);
 	close_block(&a);
 	/* where jumps to nowhere lead: a block that nothing can enter */

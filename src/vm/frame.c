@@ -119,7 +119,7 @@ struct vm_frame *vm_end_failure(struct vm_frame *f)
 		reason->kind = f->vm->tracer ? VM_FAILED_JUMP : VM_FAILED_UNCLEAR;
 	else if (!reason->kind)
 		reason->kind = VM_FAILED_GAS;
-	f->vm->failed_gas = (uint64_t)(reason->kind == VM_FAILED_GAS && f->gas < 0
+	f->vm->failed_gas = (uint64_t)(reason->kind == VM_FAILED_GAS && !reason->limit && f->gas < 0
 					       ? f->vm->step_gas - f->gas
 					       : f->vm->step_base);
 	return vm_end(f, VM_FAILURE, bytes_of(NULL, 0));

@@ -69,7 +69,7 @@ enum vm_status {
 enum vm_failure {
 	VM_NOT_FAILED,
 	VM_FAILED_UNCLEAR,
-	VM_FAILED_GAS,
+	VM_FAILED_GAS,           /* with `limit`: SSTORE wants more than that to be left (EIP-2200) */
 	VM_FAILED_OPCODE,        /* `opcode` does not exist */
 	VM_FAILED_UNDERFLOW,     /* `have` words, `limit` are wanted */
 	VM_FAILED_OVERFLOW,      /* `have` words, `limit` may be there */

@@ -62,6 +62,8 @@ const char *vm_reason_text(char out[VM_REASON_TEXT_MAX], const struct vm_reason 
 	else if (reason->kind == VM_FAILED_OPCODE)
 		size = snprintf(out, VM_REASON_TEXT_MAX, "%s: opcode 0x%x not defined", text,
 				reason->opcode);
+	else if (reason->kind == VM_FAILED_GAS && reason->limit)
+		size = snprintf(out, VM_REASON_TEXT_MAX, "%s: not enough gas for reentrancy sentry", text);
 	else if (reason->kind == VM_FAILED_UNDERFLOW)
 		size = snprintf(out, VM_REASON_TEXT_MAX, "%s (%u <=> %u)", text, reason->have,
 				reason->limit);

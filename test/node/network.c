@@ -415,7 +415,7 @@ uint64_t nonce_of(struct site *s)
 	return account.nonce;
 }
 
-static void submit(struct network *net, size_t to_site, const struct secret_key *key, const struct tx *fields)
+void submit(struct network *net, size_t to_site, const struct secret_key *key, const struct tx *fields)
 {
 	struct rpc_node_backend backend = node_rpc_backend(net->sites[to_site].node);
 	struct err err = { 0 };

@@ -89,6 +89,9 @@ void site_close(struct site *s);
 /* Runs for `ms` of virtual time. */
 void run_for(struct network *net, uint64_t ms);
 
+/* A transaction of these fields, signed by `key`, to the pool of one. */
+void submit(struct network *net, size_t to_site, const struct secret_key *key, const struct tx *fields);
+
 /* A transaction of alice's to the pool of one. */
 void send(struct network *net, size_t to_site, uint64_t nonce);
 

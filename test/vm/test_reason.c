@@ -38,6 +38,7 @@ static const struct {
 	{ CODE("\x62\xff\xff\xff\x51"), 1000, "out of gas", VM_FAILED_GAS },
 	{ CODE("\x62\xff\xff\xff\x5f\xf3"), 1000, "out of gas", VM_FAILED_GAS },
 	{ CODE("\x5f\x5f\x5f\x5f\x5f\x60\x02\x5f\xf1"), 100, "out of gas", VM_FAILED_GAS },
+	{ CODE("\x5f\x5f\x55"), 2304, "out of gas: not enough gas for reentrancy sentry", VM_FAILED_GAS },
 	{ CODE("\xfe"), 100, "invalid opcode: INVALID", VM_FAILED_UNCLEAR },
 	{ CODE("\x0c"), 100, "invalid opcode: opcode 0xc not defined", VM_FAILED_UNCLEAR },
 	{ CODE("\x5f\xef"), 100, "invalid opcode: opcode 0xef not defined", VM_FAILED_UNCLEAR },

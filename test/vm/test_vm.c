@@ -392,6 +392,7 @@ Test(vm, tracer_hears_what_a_failed_step_wanted)
 		FAILING("\x60\x40\x5f\x20", 46, 30 + 6 + 12),    /* KECCAK256 of two words */
 		FAILING("\x5f\x54", 2000, 2100),                  /* SLOAD, cold */
 		FAILING("\x60\x01\x5f\x55", 5000, 2100 + 20000), /* SSTORE, cold */
+		FAILING("\x5f\x5f\x55", 2304, 0),                  /* SSTORE, 2300 left: EIP-2200 */
 		FAILING("\x5f\x31", 2000, 2600),                  /* BALANCE, cold */
 	};
 	struct counter c = { 0 };
