@@ -31,6 +31,7 @@ int node_submit(struct node *n, struct tx *t, struct err *err)
 		return RPC_E_REJECTED;
 	}
 	n->metrics.submitted_total++;
+	polls_note_tx(n->polls, &t->hash);
 	return OK;
 }
 
@@ -202,6 +203,27 @@ static void checkpoint(void *ctx, struct rpc_checkpoint *out)
 	free(found);
 }
 
+static int poll_new(void *ctx, const struct rpc_poll *p, struct hash *id, struct err *err)
+{
+	const struct node *n = ctx;
+
+	return polls_add(n->polls, p, n->io.now_ms(n->io.ctx), n->written_height, id, err);
+}
+
+static int poll_get(void *ctx, const struct hash *id, bool changes, struct rpc_poll *out, struct err *err)
+{
+	const struct node *n = ctx;
+
+	return polls_get(n->polls, id, changes, n->io.now_ms(n->io.ctx), n->written_height, out, err);
+}
+
+static bool poll_end(void *ctx, const struct hash *id)
+{
+	const struct node *n = ctx;
+
+	return polls_end(n->polls, id, n->io.now_ms(n->io.ctx));
+}
+
 static void metrics(void *ctx, struct buf *out)
 {
 	node_metrics(ctx, out);
@@ -249,6 +271,9 @@ struct rpc_node_backend node_rpc_backend(struct node *n)
 		.consensus_status = consensus_status,
 		.evidence = evidence,
 		.checkpoint = checkpoint,
+		.poll_new = poll_new,
+		.poll_get = poll_get,
+		.poll_end = poll_end,
 		.metrics = metrics,
 		.peer_count = peer_count,
 		.head_age = head_age,

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "exec/exec.h"
 #include "node/node.h"
+#include "node/polls.h"
 
 /* Committed blocks that the writer may have before it; with more the node waits
  * with the next proposal, so that memory and the logs' lead stay bounded. */
@@ -329,6 +330,8 @@ struct node {
 	struct node_follow follow[NODE_FOLLOW_MAX];
 	size_t follow_count;
 	bool is_routing;
+
+	struct polls *polls;         /* of RPC's clients */
 
 	struct node_evidence evidence;
 

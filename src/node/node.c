@@ -208,6 +208,7 @@ int node_new(struct node **out, const struct node_config *config, struct store *
 	map_init(&n->senders[1], sizeof(struct hash), sizeof(struct addr), config->seed);
 	map_init(&n->in_flight, sizeof(struct hash), 0, config->seed);
 	node_timing_init(&n->timing, config->seed);
+	n->polls = polls_new(config->seed);
 	n->pool = txpool_new(config->pool, config->seed);
 	n->exec = exec_new(&config->genesis->params, config->seed);
 	txpool_set_base_fee(n->pool, exec_next_base_fee(n->exec, &n->tip, io->now_ms(io->ctx)));
@@ -256,6 +257,7 @@ void node_free(struct node *n)
 		free(n->follow[i].next);
 	node_peers_free(n);
 	node_evidence_clear(n);
+	polls_free(n->polls);
 	map_clear(&n->in_flight);
 	node_timing_clear(&n->timing);
 	map_clear(&n->senders[0]);

@@ -16,6 +16,13 @@ void rpc_tx_clear(struct rpc_tx *t)
 	*t = (struct rpc_tx){ 0 };
 }
 
+void rpc_poll_clear(struct rpc_poll *p)
+{
+	log_filter_clear(&p->logs);
+	free(p->txs);
+	*p = (struct rpc_poll){ 0 };
+}
+
 void rpc_proof_clear(struct rpc_proof *p)
 {
 	for (size_t i = 0; i < p->count; i++)

@@ -311,6 +311,27 @@ struct rpc_pool_stats {
 
 typedef void (*rpc_pool_tx_fn)(void *arg, struct tx *t, bool pending);
 
+/* --- filters that are polled: eth_newFilter and its like --- */
+
+enum rpc_poll_kind {
+	RPC_POLL_LOGS,   /* logs of new blocks that match */
+	RPC_POLL_BLOCKS, /* new blocks */
+	RPC_POLL_TXS,    /* transactions that the pool has taken */
+};
+
+struct rpc_poll {
+	enum rpc_poll_kind kind;
+	/* LOGS: what is asked for */
+	struct log_filter logs;      /* sorted; owned */
+	bool has_from, has_to;       /* else the newest block */
+	uint64_t from, to;
+	/* What came since the last time. */
+	uint64_t first, last;        /* blocks; none if first > last */
+	struct hash *txs;            /* the oldest first; owned */
+	size_t tx_count;
+};
+void rpc_poll_clear(struct rpc_poll *p);
+
 struct rpc_node_ops {
 	/* Takes no reference; on OK the pool holds one. RPC_E_REJECTED, or RPC_E_LIMIT
 	 * while the node can't take any. */
@@ -331,6 +352,13 @@ struct rpc_node_ops {
 	/* `out` comes zeroed. */
 	void (*evidence)(void *ctx, struct rpc_evidence_list *out);
 	void (*checkpoint)(void *ctx, struct rpc_checkpoint *out);
+	/* A filter as `p` asks for; its id is a number that nobody guesses. RPC_E_LIMIT. */
+	int (*poll_new)(void *ctx, const struct rpc_poll *p, struct hash *id, struct err *err);
+	/* What one asks for, and with `changes` what came, behind which it goes on; readers
+	 * opened from now on see it. `out` comes zeroed. RPC_E_NOT_FOUND. */
+	int (*poll_get)(void *ctx, const struct hash *id, bool changes, struct rpc_poll *out, struct err *err);
+	/* False if there is no such filter. */
+	bool (*poll_end)(void *ctx, const struct hash *id);
 	/* Appends the node's metrics in Prometheus' text format. */
 	void (*metrics)(void *ctx, struct buf *out);
 	size_t (*peer_count)(void *ctx);

@@ -24,7 +24,6 @@ static int resolve(struct rpc_item *i, const struct rpc_block_ref *ref, const ch
 
 int call_logs_range(struct rpc_item *i, const struct rpc_filter *f, uint64_t *from, uint64_t *to, struct err *err)
 {
-	uint64_t max = i->request->rpc->limits.log_block_count;
 	int code = resolve(i, &f->from, "fromBlock", from, err);
 
 	if (code == OK)
@@ -34,12 +33,6 @@ int call_logs_range(struct rpc_item *i, const struct rpc_filter *f, uint64_t *fr
 	if (*from > *to)
 		return ERR_SET(err, RPC_E_PARAMS, "invalid block range params: fromBlock %llu is after toBlock %llu",
 			       (unsigned long long)*from, (unsigned long long)*to);
-	if (log_filter_term_count(f->logs) == 0 && *to - *from >= max)
-		return ERR_SET(err, RPC_E_LIMIT,
-			       "query exceeds max block range %llu, which holds without address and topics: name some. "
-			       "Or try with this block range [0x%llx, 0x%llx].",
-			       (unsigned long long)max, (unsigned long long)*from,
-			       (unsigned long long)(*from + max - 1));
 	return OK;
 }
 
@@ -119,6 +112,20 @@ static int put_logs(void *arg, const struct rpc_tx *t, struct err *err)
 	return code;
 }
 
+/* Without a term every block is read. */
+static int check_scan(const struct rpc_item *i, const struct log_filter *f, uint64_t from, uint64_t to,
+		      struct err *err)
+{
+	uint64_t max = i->request->rpc->limits.log_block_count;
+
+	if (from > to || to - from < max || log_filter_term_count(f) > 0)
+		return OK;
+	return ERR_SET(err, RPC_E_LIMIT,
+		       "query exceeds max block range %llu, which holds without address and topics: name some. "
+		       "Or try with this block range [0x%llx, 0x%llx].",
+		       (unsigned long long)max, (unsigned long long)from, (unsigned long long)(from + max - 1));
+}
+
 int call_logs_put(struct rpc_item *i, struct jout *out, const struct log_filter *f, uint64_t from, uint64_t to,
 		  struct err *err)
 {
@@ -126,8 +133,10 @@ int call_logs_put(struct rpc_item *i, struct jout *out, const struct log_filter 
 	const struct rpc_log_query q = {
 		.filter = f, .from = from, .to = to, .fn = put_logs, .charge = charge, .arg = &w,
 	};
-	int code = OK;
+	int code = check_scan(i, f, from, to, err);
 
+	if (code != OK)
+		return code;
 	jout_array(out);
 	if (from <= to)
 		code = rpc_item_reader(i)->logs(rpc_item_snapshot(i), &q, err);

@@ -52,6 +52,16 @@ int call_get_proof(struct rpc_item *i, struct jout *out, struct err *err);
 extern const struct rpc_errand errand_get_nonce;
 extern const struct rpc_errand errand_get_proof;
 
+/* call_poll.c: filters that are polled */
+int call_new_filter(struct rpc_item *i, struct jout *out, struct err *err);
+int call_new_block_filter(struct rpc_item *i, struct jout *out, struct err *err);
+int call_new_tx_filter(struct rpc_item *i, struct jout *out, struct err *err);
+int call_filter(struct rpc_item *i, struct jout *out, struct err *err);
+extern const struct rpc_errand errand_new_filter;
+extern const struct rpc_errand errand_filter_changes;
+extern const struct rpc_errand errand_filter_logs;
+extern const struct rpc_errand errand_end_filter;
+
 /* call_trace.c: what runs under a tracer */
 int call_trace_tx(struct rpc_item *i, struct jout *out, struct err *err);
 int call_trace_block(struct rpc_item *i, struct jout *out, struct err *err);

@@ -63,6 +63,19 @@ static const struct rpc_method methods[] = {
 	  "The logs of some blocks that a filter names, in order; at most 10,000.",
 	  "array of logs" },
 
+	{ "eth_newFilter", "filter", call_new_filter, &errand_new_filter, 5,
+	  "Keeps a filter for logs of blocks to come, until it is not asked for five minutes.", "filter's id" },
+	{ "eth_newBlockFilter", "", call_new_block_filter, &errand_new_filter, 5,
+	  "The same for new blocks.", "filter's id" },
+	{ "eth_newPendingTransactionFilter", "", call_new_tx_filter, &errand_new_filter, 5,
+	  "The same for transactions that the pool takes.", "filter's id" },
+	{ "eth_getFilterChanges", "filterId", call_filter, &errand_filter_changes, 5,
+	  "What came since the last time.", "array of logs or hashes" },
+	{ "eth_getFilterLogs", "filterId", call_filter, &errand_filter_logs, 10,
+	  "What eth_getLogs gives for a kept filter for logs.", "array of logs" },
+	{ "eth_uninstallFilter", "filterId", call_filter, &errand_end_filter, 1,
+	  "Forgets a filter.", "bool: whether there was one" },
+
 	/* State. */
 	{ "eth_getBalance", "address,block?", call_get_balance, NULL, 2, "An account's wei.",
 	  "quantity" },

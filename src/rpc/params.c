@@ -35,6 +35,7 @@ static const struct {
 		"trace", "`{tracer, timeout, tracerConfig}` and, without a tracer, `{enableMemory, "
 			 "disableStack, disableStorage, enableReturnData, limit}`, each optional: see "
 			 "[Traces](#traces)" },
+	[RPC_ARG_FILTER_ID] = { "filterId", "what eth_newFilter or one of its like gave" },
 	[RPC_ARG_FILTER] = {
 		"filter", "`{fromBlock, toBlock, blockHash, address, topics}`, each optional: numbers "
 			  "(left out, `latest`) or one hash; an address or an array of some; up to 4 "
@@ -97,7 +98,7 @@ static bool text_is(const struct jval *v, const char *text)
 	return bytes_equal(jval_string(v), bytes_of_str(text));
 }
 
-static int read_number(struct rpc_block_ref *out, const struct jval *v, struct err *err)
+int rpc_read_number(struct rpc_block_ref *out, const struct jval *v, struct err *err)
 {
 	*out = (struct rpc_block_ref){ .kind = RPC_BLOCK_NEWEST };
 	if (text_is(v, "latest") || text_is(v, "safe") || text_is(v, "finalized"))
@@ -125,7 +126,7 @@ static int read_block_object(struct rpc_block_ref *out, const struct jval *v, st
 			err,
 			"cannot specify both blockHash and blockNumber, choose one or the other");
 	if (number)
-		return read_number(out, number, err);
+		return rpc_read_number(out, number, err);
 	if (!hash)
 		return rpc_bad(err, "a block object needs blockNumber or blockHash");
 	out->kind = RPC_BLOCK_HASH;
@@ -140,7 +141,7 @@ static int read_block(struct rpc_block_ref *out, const struct jval *v, struct er
 		out->kind = RPC_BLOCK_HASH;
 		return rpc_read_fixed(out->hash.bytes, 32, v, "block hash", err);
 	}
-	return read_number(out, v, err);
+	return rpc_read_number(out, v, err);
 }
 
 /* --- slots, percentiles --- */
@@ -210,6 +211,7 @@ static int read_percentiles(struct rpc_args *args, struct rpc_arg *out, const st
 static int read_arg(struct rpc_args *args, struct rpc_arg *out, enum rpc_arg_kind kind,
 		    const char *name, const struct jval *v, uint64_t chain_id, struct err *err)
 {
+	bool is_short;
 	int code;
 
 	switch (kind) {
@@ -229,7 +231,7 @@ static int read_arg(struct rpc_args *args, struct rpc_arg *out, enum rpc_arg_kin
 		out->flag = jval_bool(v);
 		return OK;
 	case RPC_ARG_NUMBER:
-		return read_number(&out->block, v, err);
+		return rpc_read_number(&out->block, v, err);
 	case RPC_ARG_BLOCK:
 		return read_block(&out->block, v, err);
 	case RPC_ARG_BLOCK_HASH:
@@ -245,6 +247,8 @@ static int read_arg(struct rpc_args *args, struct rpc_arg *out, enum rpc_arg_kin
 		return rpc_read_call(args, &out->call, v, chain_id, err);
 	case RPC_ARG_TRACE:
 		return rpc_read_trace_options(&out->trace, v, err);
+	case RPC_ARG_FILTER_ID:
+		return rpc_read_word(&out->hash, &is_short, v, "filter id", err);
 	case RPC_ARG_FILTER:
 		return rpc_read_filter(args, &out->filter, v, err);
 	case RPC_ARG_STATE_OVERRIDE:
@@ -312,9 +316,4 @@ void rpc_args_free(struct rpc_args *args)
 	rpc_args_clear(args);
 	for (size_t i = 0; i < ARRAY_COUNT(args->bytes); i++)
 		buf_clear(&args->bytes[i]);
-}
-
-int rpc_read_number(struct rpc_block_ref *out, const struct jval *v, struct err *err)
-{
-	return read_number(out, v, err);
 }

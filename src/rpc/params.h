@@ -45,6 +45,7 @@ enum rpc_arg_kind {
 	RPC_ARG_CALL,        /* "call": a transaction object, for eth_call and eth_estimateGas */
 	RPC_ARG_TRACE,       /* "trace": tracer, timeout and options of debug_trace methods */
 	RPC_ARG_FILTER,      /* "filter": which logs, and of which blocks */
+	RPC_ARG_FILTER_ID,   /* "filterId": what eth_newFilter gave */
 	RPC_ARG_STATE_OVERRIDE, /* "stateOverrides": accounts as the call is to find them */
 	RPC_ARG_BLOCK_OVERRIDE, /* "blockOverrides": its block */
 };

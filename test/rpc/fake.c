@@ -202,6 +202,7 @@ void fake_free(struct fake *f)
 	}
 	for (size_t k = 0; k < f->pool_count; k++)
 		tx_unref(f->pool[k]);
+	rpc_poll_clear(&f->poll);
 	genesis_clear(&f->genesis);
 	ecc_free(f->ecc);
 	free(f);
@@ -749,6 +750,54 @@ static void checkpoint(void *ctx, struct rpc_checkpoint *out)
 	out->signers[0] = (struct rpc_checkpoint_signer){ 1, f->sender, { 2 }, { .recovery_id = 1 } };
 }
 
+static int poll_new(void *ctx, const struct rpc_poll *p, struct hash *id, struct err *err)
+{
+	struct fake *f = ctx;
+
+	if (f->is_busy)
+		return ERR_SET(err, RPC_E_LIMIT, "too many filters are kept");
+	rpc_poll_clear(&f->poll);
+	f->poll = *p;
+	log_filter_copy(&f->poll.logs, &p->logs);
+	f->poll_height = f->height;
+	f->poll_tx = f->pool_count;
+	f->poll_id = (struct hash){ { 0 } };
+	f->poll_id.bytes[30] = 0x0a;
+	f->poll_id.bytes[31] = ++f->poll_count;
+	*id = f->poll_id;
+	return OK;
+}
+
+static int poll_get(void *ctx, const struct hash *id, bool changes, struct rpc_poll *out, struct err *err)
+{
+	struct fake *f = ctx;
+
+	if (hash_is_zero(&f->poll_id) || !hash_equal(id, &f->poll_id))
+		return ERR_SET(err, RPC_E_NOT_FOUND, "filter not found");
+	*out = f->poll;
+	log_filter_copy(&out->logs, &f->poll.logs);
+	if (!changes)
+		return OK;
+	out->first = f->poll_height + 1;
+	out->last = f->poll_height = f->height;
+	if (out->kind == RPC_POLL_TXS) {
+		out->txs = xcalloc(f->pool_count, sizeof(out->txs[0]));
+		while (f->poll_tx < f->pool_count)
+			out->txs[out->tx_count++] = f->pool[f->poll_tx++]->hash;
+	}
+	return OK;
+}
+
+static bool poll_end(void *ctx, const struct hash *id)
+{
+	struct fake *f = ctx;
+	bool was_there = !hash_is_zero(&f->poll_id) && hash_equal(id, &f->poll_id);
+
+	if (was_there)
+		f->poll_id = (struct hash){ { 0 } };
+	return was_there;
+}
+
 static void metrics(void *ctx, struct buf *out)
 {
 	buf_printf(out, "weftd_chain_height 3\n");
@@ -781,7 +830,7 @@ struct rpc_node_backend fake_node(struct fake *f)
 	static const struct rpc_node_ops ops = {
 		submit, pool_get, pool_next_nonce, pool_stats, pool_each, prove, consensus_status,
 		evidence, checkpoint,
-		metrics, peer_count, head_age, trouble,
+		poll_new, poll_get, poll_end, metrics, peer_count, head_age, trouble,
 	};
 
 	return (struct rpc_node_backend){ &ops, f };

@@ -48,6 +48,11 @@ struct fake {
 	bool is_stalled;
 	uint64_t age_ms;
 	size_t peer_count;
+	uint8_t poll_count;          /* filters made */
+	struct hash poll_id;         /* of the one filter that it keeps; zero: none */
+	struct rpc_poll poll;
+	uint64_t poll_height;        /* told up to there */
+	size_t poll_tx;              /* of the pool, likewise */
 	uint64_t trace_count;        /* runs under a tracer so far */
 	uint64_t trace_loop_count;   /* how often each goes on */
 	uint64_t trace_clock_ms, trace_tick_ms; /* the clock moves whenever it is asked */

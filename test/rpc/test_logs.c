@@ -235,3 +235,110 @@ Test(rpc_logs, tells_a_broken_disk)
 	cr_expect_eq(error_code(&a), -32603);
 	asker_close(&a);
 }
+
+/* --- filters that are polled --- */
+
+/* The fake makes ids that count: 0xa01, 0xa02, … */
+static void expect(struct asker *a, const char *method, const char *params, const char *text)
+{
+	const struct jval *v = ask(a, method, params);
+	struct buf want = expand(a, text);
+
+	cr_expect(v, "%s %s: %s", method, params, error_message(a));
+	cr_expect_str_eq(text_of(a, v), (char *)want.data, "%s %s", method, params);
+	buf_clear(&want);
+}
+
+static void expect_error(struct asker *a, const char *method, const char *params, int code, const char *words)
+{
+	cr_expect_null(ask(a, method, params), "%s %s", method, params);
+	cr_expect_eq(error_code(a), code, "%s %s", method, params);
+	cr_expect(strstr(error_message(a), words), "%s %s: %s", method, params, error_message(a));
+}
+
+static void expect_logs(struct asker *a, const char *method, const char *params, const char *found)
+{
+	char have[256];
+
+	cr_expect_str_eq(indexes_of(ask(a, method, params), have), found, "%s %s: %s", method, params, have);
+}
+
+Test(rpc_logs, polls_blocks)
+{
+	struct asker a = asker_open();
+
+	a.fake->height = 1;
+	expect(&a, "eth_newBlockFilter", NULL, "\"0xa01\"");
+	expect(&a, "eth_getFilterChanges", "[\"0xa01\"]", "[]");
+	a.fake->height = 3;
+	expect(&a, "eth_getFilterChanges", "[\"0xa01\"]", "[\"$B2\",\"$B3\"]");
+	expect(&a, "eth_getFilterChanges", "[\"0xa01\"]", "[]");
+	expect_error(&a, "eth_getFilterLogs", "[\"0xa01\"]", -32000, "filter not found: this one is not for logs");
+	expect(&a, "eth_uninstallFilter", "[\"0xa01\"]", "true");
+	expect(&a, "eth_uninstallFilter", "[\"0xa01\"]", "false");
+	expect_error(&a, "eth_getFilterChanges", "[\"0xa01\"]", -32000, "filter not found");
+	expect_error(&a, "eth_getFilterLogs", "[\"0xa01\"]", -32000, "filter not found");
+	asker_close(&a);
+}
+
+Test(rpc_logs, polls_transactions)
+{
+	struct asker a = asker_open();
+
+	expect(&a, "eth_newPendingTransactionFilter", "[]", "\"0xa01\"");
+	expect(&a, "eth_getFilterChanges", "[\"0xa01\"]", "[]");
+	cr_assert(ask(&a, "eth_sendRawTransaction", "[\"$P\"]"));
+	expect(&a, "eth_getFilterChanges", "[\"0xa01\"]", "[\"$Q\"]");
+	expect(&a, "eth_getFilterChanges", "[\"0xa01\"]", "[]");
+	asker_close(&a);
+}
+
+Test(rpc_logs, polls_logs)
+{
+	struct asker a = asker_open();
+
+	a.fake->height = 1;
+	expect(&a, "eth_newFilter", "[{\"address\":\"$C\",\"topics\":[" TOPIC_A "]}]", "\"0xa01\"");
+	expect(&a, "eth_getFilterChanges", "[\"0xa01\"]", "[]");
+	expect_logs(&a, "eth_getFilterLogs", "[\"0xa01\"]", "");
+	a.fake->height = 3;
+	expect_logs(&a, "eth_getFilterLogs", "[\"0xa01\"]", "0 1");
+	expect_logs(&a, "eth_getFilterChanges", "[\"0x0a01\"]", "0 1"); /* however it is written */
+	expect_logs(&a, "eth_getFilterChanges", "[\"0xa01\"]", "");
+	/* of blocks that are not asked for nothing is told */
+	a.fake->height = 1;
+	expect(&a, "eth_newFilter", "[{\"fromBlock\":\"0x1\",\"toBlock\":\"0x2\"}]", "\"0xa02\"");
+	a.fake->height = 3;
+	expect_logs(&a, "eth_getFilterChanges", "[\"0xa02\"]", "");
+	expect_logs(&a, "eth_getFilterLogs", "[\"0xa02\"]", "");
+	a.fake->height = 1;
+	expect(&a, "eth_newFilter", "[{\"fromBlock\":\"0x3\",\"toBlock\":\"latest\"}]", "\"0xa03\"");
+	expect_error(&a, "eth_getFilterLogs", "[\"0xa03\"]", -32602, "extends beyond current head block");
+	a.fake->height = 3;
+	expect_logs(&a, "eth_getFilterChanges", "[\"0xa03\"]", "0 1 2");
+	expect(&a, "eth_newFilter", "[{\"fromBlock\":\"earliest\"}]", "\"0xa04\"");
+	expect_logs(&a, "eth_getFilterChanges", "[\"0xa04\"]", "");
+	expect_logs(&a, "eth_getFilterLogs", "[\"0xa04\"]", "0 1 2");
+	asker_close(&a);
+}
+
+Test(rpc_logs, refuses_wrong_polls)
+{
+	struct asker a = asker_open();
+
+	expect_error(&a, "eth_newFilter", "[]", -32602, "missing value");
+	expect_error(&a, "eth_newFilter", "[{\"blockHash\":\"$B1\"}]", -32602, "use eth_getLogs");
+	expect_error(&a, "eth_newFilter", "[{\"fromBlock\":\"0x9\",\"toBlock\":\"0x8\"}]", -32602,
+		     "invalid block range params");
+	expect_error(&a, "eth_newFilter", "[{\"topics\":[1]}]", -32602, "want a string for topic");
+	expect_error(&a, "eth_getFilterChanges", "[]", -32602, "missing value");
+	expect_error(&a, "eth_getFilterChanges", "[7]", -32602, "want a string for filter id");
+	expect_error(&a, "eth_getFilterChanges", "[\"12\"]", -32602, "without 0x prefix");
+	expect_error(&a, "eth_getFilterChanges", "[\"0x\"]", -32602, "empty hex string");
+	expect_error(&a, "eth_getFilterChanges", "[\"0xzz\"]", -32602, "invalid hex string");
+	expect_error(&a, "eth_getFilterChanges", "[\"0x0\"]", -32000, "filter not found");
+	expect_error(&a, "eth_uninstallFilter", "[{}]", -32602, "filter id");
+	a.fake->is_busy = true;
+	expect_error(&a, "eth_newBlockFilter", "[]", -32005, "too many filters");
+	asker_close(&a);
+}
