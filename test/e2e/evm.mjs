@@ -3,7 +3,7 @@
 // block. Compared: whether it is executed at all, status, gas, output, logs, and every account
 // with balance, nonce, code and storage.
 //
-//   WEFT_EVM_COUNT  cases for each of Cancun, Prague, Osaka (default 1000, half a minute)
+//   WEFT_EVM_COUNT  cases for each of Cancun, Prague, Osaka (default 600, about 15 s)
 //   WEFT_EVM_SEED   default 1; a failure names seed, fork and case
 //   WEFT_EVM_CASE   only this one; with WEFT_EVM_FORK
 //
@@ -17,7 +17,7 @@ import zlib from "node:zlib";
 import { batch, build, freshDirectory, rpc, run, skip, stopAll, suite, test } from "./lib.mjs";
 import { baseFee, blockGasLimit, chainId, drawCase } from "./evm_case.mjs";
 
-const count = Number(process.env.WEFT_EVM_COUNT ?? 1000);
+const count = Number(process.env.WEFT_EVM_COUNT ?? 600);
 const seed = Number(process.env.WEFT_EVM_SEED ?? 1);
 const only = process.env.WEFT_EVM_CASE;
 const forks = (process.env.WEFT_EVM_FORK ?? "Cancun,Prague,Osaka").split(",");

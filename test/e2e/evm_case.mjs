@@ -20,6 +20,7 @@ const lowAddress = (n) => numberToBytes(BigInt(n), 20);
 const contractAddress = (i) => concat(fromHex("c0de"), new Uint8Array(17), Uint8Array.of(i));
 const delegation = (address) => concat(fromHex("ef0100"), address);
 const coinbase = fromHex("c01bba5e00000000000000000000000000000000");
+const edgeAddress = fromHex("ed9e000000000000000000000000000000000000");
 const missing = fromHex("00000000000000000000000000000000dead0001");
 
 // --- the world ---
@@ -33,7 +34,7 @@ function precompilesOf(fork) {
 function drawAddresses(r, fork, contracts) {
 	const list = contracts.map((_, i) => [6, contractAddress(i)]);
 	for (const eoa of eoas) list.push([2, eoa]);
-	list.push([1, coinbase], [1, missing], [1, lowAddress(0)], [1, lowAddress(0x100)], [1, lowAddress(0xff)]);
+	list.push([2, edgeAddress], [1, coinbase], [1, missing], [1, lowAddress(0)], [1, lowAddress(0x100)], [1, lowAddress(0xff)]);
 	for (let i = 1; i < 10; i++) list.push([1, lowAddress(i)]);
 	if (r.oneIn(25)) list.push([2, lowAddress(r.between(0x0a, 0x13))]);
 	if (fork === "Cancun" || r.oneIn(30)) list.push([1, lowAddress(r.between(0x0b, 0x12))]);
@@ -75,6 +76,8 @@ function drawWorld(r, fork) {
 	for (let i = 0; i < contracts.length; i++)
 		world.set(toHex(contractAddress(i)),
 			account(r.pick([0, 1, 1, 5]), r.pick([0, 0, 1, 1000]), programmer.program(20), drawStorage(r)));
+	/* writes what is there: 2306 gas take it to EIP-2200's limit */
+	world.set(toHex(edgeAddress), account(1, 0, Uint8Array.of(op.PUSH1, 1, op.PUSH1, 0, op.SSTORE), { [toHex(numberToBytes(0n, 32))]: toHex(numberToBytes(1n, 32)) }));
 	for (let i = 1; i < eoas.length; i++) {
 		const a = drawAuthority(r, fork, i, contracts);
 		if (a) world.set(toHex(eoas[i]), a);

@@ -278,7 +278,7 @@ export class Programmer {
 	pushCallGas() {
 		const { r, a } = this;
 		switch (r.below(8)) {
-		case 0: return a.push(BigInt(r.pick([0, 1, 2, 20, 99, 100, 700, 2299, 2300, 2301, 2600, 5000])));
+		case 0: return a.push(BigInt(r.pick([0, 1, 2, 20, 99, 100, 700, 2299, 2300, 2301, 2305, 2306, 2307, 2600, 5000])));
 		case 1: return a.push(r.pick([1n << 63n, (1n << 64n) - 1n, 1n << 64n, (1n << 256n) - 1n]));
 		case 2: return a.push(BigInt(r.between(1000, 60000)));
 		case 3: a.push(BigInt(r.below(3000))); a.emit(op.GAS); return a.emit(op.SUB);
