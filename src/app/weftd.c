@@ -39,6 +39,7 @@ struct weftd_options {
 	const char *config, *datadir, *genesis, *keystore, *validator, *password_file, *log_level;
 	const char *http_addr, *http_hosts, *http_origins;
 	uint64_t http_port, http_connections, rpc_body_size, rpc_batch_count, rpc_reply_size, rpc_workers;
+	uint64_t rpc_log_count, rpc_log_block_count;
 	uint64_t rpc_gas_cap, rpc_evm_timeout;
 	uint64_t cache_mb, trie_mb, history_s, pool_count, pool_mb, pool_sender_count;
 	const char *p2p_addr;
@@ -76,6 +77,9 @@ static const struct option run_options[] = {
 	  4096, 1ull << 30 },
 	{ "rpc-batch-count", OPTION_NUMBER, MEMBER(rpc_batch_count), "N", "calls in one batch", 1, 100000 },
 	{ "rpc-reply-size", OPTION_NUMBER, MEMBER(rpc_reply_size), "BYTES", "largest reply", 4096, 1ull << 32 },
+	{ "rpc-log-count", OPTION_NUMBER, MEMBER(rpc_log_count), "N", "logs that one eth_getLogs gives", 1, 10000000 },
+	{ "rpc-log-block-count", OPTION_NUMBER, MEMBER(rpc_log_block_count), "N",
+	  "blocks that eth_getLogs reads when it names no address and no topic", 1, 1ull << 40 },
 	{ "rpc-gas-cap", OPTION_NUMBER, MEMBER(rpc_gas_cap), "GAS", "most gas of eth_call and its like",
 	  21000, 10000000000ull },
 	{ "rpc-evm-timeout", OPTION_NUMBER, MEMBER(rpc_evm_timeout), "SECONDS",
@@ -133,6 +137,8 @@ static struct weftd_options default_options(void)
 		.rpc_body_size = LIMIT_RPC_BODY_SIZE,
 		.rpc_batch_count = LIMIT_RPC_BATCH_COUNT,
 		.rpc_reply_size = LIMIT_RPC_REPLY_SIZE,
+		.rpc_log_count = LIMIT_RPC_LOG_COUNT,
+		.rpc_log_block_count = LIMIT_RPC_LOG_BLOCK_COUNT,
 		.rpc_gas_cap = LIMIT_RPC_GAS_CAP,
 		.rpc_evm_timeout = LIMIT_RPC_EVM_TIMEOUT_MS / 1000,
 		.pool_count = LIMIT_POOL_COUNT,
@@ -542,6 +548,8 @@ static struct daemon_options daemon_options_of(const struct weftd_options *o, co
 		.rpc_limits = {
 			.batch_count = o->rpc_batch_count,
 			.reply_size = o->rpc_reply_size,
+			.log_count = o->rpc_log_count,
+			.log_block_count = o->rpc_log_block_count,
 			.cost = LIMIT_RPC_COST,
 		},
 		.call_gas_cap = o->rpc_gas_cap,
