@@ -1,4 +1,4 @@
-// A proxy, its upgrade and a call behind it, in an order that Ignition has to find.
+// A proxy and its upgrade, in an order that Ignition has to find.
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 
 export default buildModule("Box", (m) => {
@@ -9,6 +9,5 @@ export default buildModule("Box", (m) => {
 	const upgrade = m.call(before, "upgradeToAndCall", [v2, m.encodeFunctionCall(v2, "upgradeToV2")]);
 	const box = m.contractAt("BoxV2", proxy, { after: [upgrade], id: "Box" });
 
-	m.call(box, "increment");
 	return { box, v1, v2 };
 });
