@@ -15,7 +15,7 @@ import {
 } from "viem";
 import { mnemonicToAccount } from "viem/accounts";
 import {
-	Weftd, artifact, contractsPath, failure, freshDirectory, run, skip, suite, test, until, weftPath,
+	Weftd, artifact, contractsPath, failure, freshDirectory, run, suite, test, until, weftPath,
 } from "./lib.mjs";
 import { deployerAddress, devPhrase } from "./known.mjs";
 
@@ -815,7 +815,7 @@ function casesOfViem({ client, wallet, accounts }) {
 					stateDiff: [{ slot: word(0), value: word(8) }] }],
 			}), 8n);
 			const { data } = await client.call({
-				code: artifact("Machine").deployedBytecode,
+				code: artifact("Machine").bytecode,
 				data: encodeFunctionData({ abi: artifact("Machine").abi, functionName: "leadingZeros", args: [1n] }),
 			});
 			assert.equal(BigInt(data), 255n);
@@ -855,10 +855,6 @@ function casesOfViem({ client, wallet, accounts }) {
 	];
 }
 
-/** What waits for access lists, overrides and type 4 in JSON. */
-const later = /block values|access list and|type 4 trans|overridden|EIP-7702/;
-const check = async (name, fn) => (later.test(name) ? skip(name, "not there yet") : test(name, fn));
-
 await suite("contracts", async () => {
 	const node = await new Weftd(["--dev"]).start();
 	const provider = new JsonRpcProvider(node.url, undefined, { polling: true, pollingInterval: 50, cacheTimeout: -1 });
@@ -875,8 +871,8 @@ await suite("contracts", async () => {
 		...casesOfDelegation(provider, wallets.slice(3)),
 		...casesOfTraces(provider, wallets),
 	])
-		await check(`contracts: ethers: ${name}`, fn);
-	for (const [name, fn] of casesOfCommandLine(node, wallets)) await check(`contracts: weft: ${name}`, fn);
+		await test(`contracts: ethers: ${name}`, fn);
+	for (const [name, fn] of casesOfCommandLine(node, wallets)) await test(`contracts: weft: ${name}`, fn);
 	provider.destroy();
 
 	const chain = defineChain({
@@ -886,7 +882,7 @@ await suite("contracts", async () => {
 	const options = { chain, transport: http(node.url, { batch: true }), pollingInterval: 50, cacheTime: 0 };
 	const accounts = Array.from({ length: 10 }, (_, addressIndex) => mnemonicToAccount(devPhrase, { addressIndex }));
 	const context = { client: createPublicClient(options), wallet: createWalletClient(options), accounts };
-	for (const [name, fn] of casesOfViem(context)) await check(`contracts: viem: ${name}`, fn);
+	for (const [name, fn] of casesOfViem(context)) await test(`contracts: viem: ${name}`, fn);
 	await test("contracts: the node ends cleanly", async () => {
 		assert.deepEqual(await node.end(), { code: 0, signal: null });
 	});
