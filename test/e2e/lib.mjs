@@ -91,9 +91,8 @@ export function freshDirectory(name) {
 }
 
 /** A compiled contract of contracts/src: { abi, bytecode, deployedBytecode, … }. */
-export function artifact(name) {
-	return JSON.parse(fs.readFileSync(path.join(contractsPath, "artifacts", `${name}.json`), "utf8"));
-}
+export const artifact = (name) => JSON.parse(fs.readFileSync(artifactPath(name), "utf8"));
+export const artifactPath = (name) => path.join(contractsPath, "artifacts", `${name}.json`);
 
 // --- programs ---
 
