@@ -436,7 +436,7 @@ static int follow(struct cli *c, struct watch *w, struct err *err)
 		code = cli_call_u64(c, &head, err, "eth_blockNumber", "[]");
 		if (code == OK && head >= w->next)
 			code = take_range(c, w, MIN(head, w->to), err);
-		if (code == IO_E_CONNECT || code == IO_E_TIMEOUT) {
+		if (code == IO_E_CONNECT || code == IO_E_TIMEOUT || code == IO_E_PROTOCOL) {
 			if (!is_away)
 				fprintf(stderr, "weft logs: %s; waiting for it\n", err->message);
 			is_away = true;
