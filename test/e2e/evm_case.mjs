@@ -71,7 +71,7 @@ function drawAuthority(r, fork, index, contracts) {
 function drawWorld(r, fork) {
 	const contracts = new Array(r.between(2, 5)).fill(null);
 	const addresses = drawAddresses(r, fork, contracts);
-	const programmer = new Programmer(r, { fork, addresses, precompiles: precompilesOf(fork) });
+	const programmer = new Programmer(r, { fork, addresses, precompiles: precompilesOf(fork), edge: edgeAddress });
 	const world = new Map();
 	for (let i = 0; i < contracts.length; i++)
 		world.set(toHex(contractAddress(i)),

@@ -87,7 +87,7 @@ class Assembler {
 	}
 }
 
-/** `world`: { fork, addresses: [[weight, bytes] …], precompiles: [numbers] }. */
+/** `world`: { fork, addresses: [[weight, bytes] …], precompiles: [numbers], edge: bytes }. */
 export class Programmer {
 	constructor(rng, world) {
 		this.r = rng;
@@ -217,7 +217,7 @@ export class Programmer {
 		const { r } = this;
 		const kinds = [
 			[10, "store"], [8, "keep"], [5, "copy"], [14, "call"], [8, "precompile"], [3, "log"],
-			[this.nesting < 2 ? 5 : 0, "create"], [3, "branch"], [this.loops < 2 ? 3 : 0, "loop"], [2, "jump"], [2, "gas"],
+			[this.nesting < 2 ? 5 : 0, "create"], [3, "branch"], [this.loops < 2 ? 3 : 0, "loop"], [2, "jump"], [2, "gas"], [1, "limit"],
 			[r.oneIn(10) ? 2 : 0, "returned"], [2, "refunds"], [r.oneIn(20) ? 3 : 0, "broken"], [r.oneIn(6) ? 2 : 0, "destruct"],
 		];
 		this[r.weighted(kinds)]();
@@ -416,6 +416,16 @@ export class Programmer {
 	gas() {
 		const { a } = this;
 		a.emit(op.GAS);
+		this.use();
+	}
+
+	/** A call with just so much gas that its SSTORE has 2300 left, or one less or more (EIP-2200). */
+	limit() {
+		const { r, a } = this;
+		for (let i = 0; i < 5; i++) a.emit(op.PUSH0);
+		a.emit(op.PUSH20, ...this.world.edge);
+		a.push(BigInt(r.between(2305, 2308)));
+		a.emit(op.CALL);
 		this.use();
 	}
 
