@@ -3,7 +3,7 @@
  * neither made nor lost, what fails leaves nothing but its price, and the same
  * transaction comes to the same on a used machine, and one instruction at a time.
  *
- * The input: revision; gas (2 bytes, in thousands); flags; value; sizes of two codes
+ * The input: revision; gas (2 bytes, in hundreds); flags; value; sizes of two codes
  * (1 byte each, in 4 bytes); the codes; the rest is the third's, and the data.
  */
 #include "fuzz.h"
@@ -28,17 +28,17 @@ enum flag { IS_CREATE = 1, AUTHORIZES = 2, IS_DELEGATED = 4, TO_AUTHORITY = 8, T
 
 const char *const fuzz_seeds[] = {
 	/* PUSH1 1 PUSH1 0 SSTORE, LOG0, a call with value to the second contract */
-	"02 01f4 00 05 08 04 6001600055 5f5fa0 5f5f5f5f6001"
+	"02 1388 00 05 08 04 6001600055 5f5fa0 5f5f5f5f6001"
 	"73aa00000000000000000000000000000000000002 5af100 47ff5f5ffd 00",
 	/* a creation whose code destroys itself, in favour of itself and of its caller */
-	"02 01f4 01 09 00 00 30ff", "00 01f4 01 09 00 00 33ff", "01 01f4 01 00 00 00 60ef5f5360015ff3",
+	"02 1388 01 09 00 00 30ff", "00 01f4 01 09 00 00 33ff", "01 01f4 01 00 00 00 60ef5f5360015ff3",
 	/* CREATE2 twice at one place, with value, then a call of what was made */
-	"02 01f4 00 01 10 00 6032 5f53 60ff 600153 5f60025f6001f5 80 5f5f5f5f5f 85 5a f1 5f60025f6001f5 5f55 5f55 00",
+	"02 1388 00 01 10 00 6032 5f53 60ff 600153 5f60025f6001f5 80 5f5f5f5f5f 85 5a f1 5f60025f6001f5 5f55 5f55 00",
 	/* a delegated account that calls itself; authorization on the way */
-	"01 00c8 0e 01 06 06 5f5f5f5f5f305af1 5f5500 33 5f 55 00", "02 0064 02 00 04 04 3031 5f 55 00",
+	"01 07d0 0e 01 06 06 5f5f5f5f5f305af1 5f5500 33 5f 55 00", "02 03e8 02 00 04 04 3031 5f 55 00",
 	/* transient storage, reentered; failing with all gas */
-	"02 00ff 10 00 0a 0a 5f5c 6001 01 80 5f5d 5f5f5f5f5f335af1 fe 00",
-	"02 01f4 10 00 14 14 5b 5a 5f55 5a 6001 55 5f 5f55 6000 56", "", NULL,
+	"02 09f6 10 00 0a 0a 5f5c 6001 01 80 5f5d 5f5f5f5f5f335af1 fe 00",
+	"02 1388 10 00 14 14 5b 5a 5f55 5a 6001 55 5f 5f55 6000 56", "", NULL,
 };
 
 struct world {
@@ -149,7 +149,7 @@ static void world_init(struct world *w, const uint8_t *head, struct bytes rest)
 	put_account(w, SENDER, bytes_of(NULL, 0), 5);
 	w->t = (struct tx){
 		.type = TX_DYNAMIC_FEE, .has_chain_id = true, .has_sender = true, .chain_id = 1, .nonce = 5,
-		.gas_limit = 1000ull * (head[1] << 8 | head[2]), .max_fee = wei_of(BASE_FEE + 5),
+		.gas_limit = 100ull * (head[1] << 8 | head[2]), .max_fee = wei_of(BASE_FEE + 5),
 		.max_priority_fee = wei_of(flags & TIPS ? 5 : 0), .value = wei_of(head[4]),
 		.is_create = flags & IS_CREATE, .data = rest, .sender = w->addresses[SENDER],
 	};
