@@ -90,6 +90,15 @@ static void waited_for(const struct consensus *c, struct consensus_status *out)
 	UNREACHABLE();
 }
 
+uint64_t consensus_refused_total(const struct consensus *c)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = CONSENSUS_REFUSAL_STRANGER; i < CONSENSUS_REFUSAL_COUNT; i++)
+		sum += c->refused[i];
+	return sum;
+}
+
 void consensus_get_status(const struct consensus *c, struct consensus_status *out)
 {
 	*out = (struct consensus_status){
@@ -106,6 +115,7 @@ void consensus_get_status(const struct consensus *c, struct consensus_status *ou
 		.deadline_ms = c->deadline_ms,
 		.view_changed = askers(c),
 		.tip = c->tip,
+		.refused_total = consensus_refused_total(c),
 		.evidence_total = c->evidence_total,
 		.view_change_total = c->view_change_total,
 		.verified_total = c->verified_total,
@@ -117,8 +127,6 @@ void consensus_get_status(const struct consensus *c, struct consensus_status *ou
 		out->committed = voters_of(c, MESSAGE_COMMIT, c->view, &c->pp.block_hash);
 	}
 	waited_for(c, out);
-	for (size_t i = CONSENSUS_REFUSAL_STRANGER; i < CONSENSUS_REFUSAL_COUNT; i++)
-		out->refused_total += c->refused[i];
 	memcpy(out->refused, c->refused, sizeof(out->refused));
 	memcpy(out->last_seen_ms, c->seen_ms, sizeof(out->last_seen_ms));
 	memcpy(out->last_seen_height, c->seen_height, sizeof(out->last_seen_height));

@@ -279,23 +279,15 @@ void node_take_transactions(struct node *n, const struct wire_transactions *m, c
 	n->io.recover(n->io.ctx, batch);
 }
 
-static uint64_t refused_total(const struct node *n)
-{
-	struct consensus_status status;
-
-	consensus_get_status(n->consensus, &status);
-	return status.refused_total;
-}
-
 /* The event to consensus; what breaks a rule there costs its sender. */
 static void route_from(struct node *n, struct consensus_event *event, const struct addr *peer)
 {
-	uint64_t before = refused_total(n);
+	uint64_t before = consensus_refused_total(n->consensus);
 
 	CHECK(!n->is_routing); /* what the event points to is ours only until we return */
 	event->now_ms = n->io.now_ms(n->io.ctx);
 	node_route(n, event);
-	if (refused_total(n) > before)
+	if (consensus_refused_total(n->consensus) > before)
 		node_peers_offence(n, peer, P2P_OFFENCE_REFUSED);
 }
 
