@@ -318,14 +318,16 @@ static bool may_read(const struct net_conn *c)
 	       c->unread_count < NET_UNREAD_COUNT_MAX;
 }
 
-/* Fills the scratch as far as it goes. False: the connection has ended, `why`. */
+/* Fills the scratch with what OpenSSL has taken from the socket. Only if that holds no whole
+ * record more is the socket asked again: a message alone needs one system call, and the loop
+ * calls for what is left there. False: the connection has ended, `why`. */
 static bool read_some(struct net_conn *c, size_t *size, const char **why)
 {
 	struct net *n = c->net;
 	size_t got;
 
 	*size = 0;
-	while (*size < sizeof(n->scratch)) {
+	do {
 		int result;
 
 		ERR_clear_error();
@@ -333,7 +335,7 @@ static bool read_some(struct net_conn *c, size_t *size, const char **why)
 		if (result != 1)
 			return waits(c, result, why);
 		*size += got;
-	}
+	} while (*size < sizeof(n->scratch) && SSL_has_pending(c->ssl));
 	return true;
 }
 
