@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +22,16 @@
 
 /* A ring under one mutex. Waiters are counted, so that a push or pop that wakes
  * nobody makes no system call; who was called already is not counted. They are called
- * when the mutex is free again: the one that wakes would have to wait for it.
+ * when the mutex is free again: the one that wakes would have to wait for it. For items
+ * they wait on a semaphore: a condition variable would hand the mutex back as one that
+ * others wait for, and cost another system call each time. A call that comes when its
+ * waiter has just given up wakes somebody later for nothing, who looks and waits again.
  * `count` and `closed` change under the mutex and are atomic only for those who look
  * without it. */
 struct io_queue {
 	pthread_mutex_t mutex;
-	pthread_cond_t has_items, has_room;
+	sem_t calls;
+	pthread_cond_t has_room;
 	size_t item_waiters, item_calls, room_waiters; /* item_calls: waiters called and not yet awake */
 	size_t capacity, head;
 	atomic_size_t count;
@@ -37,17 +42,13 @@ struct io_queue {
 struct io_queue *io_queue_new(size_t capacity)
 {
 	struct io_queue *q;
-	pthread_condattr_t attr;
 
 	CHECK(capacity > 0 && capacity < SIZE_MAX / sizeof(void *) - sizeof(*q));
 	q = xcalloc(1, sizeof(*q) + capacity * sizeof(void *));
 	q->capacity = capacity;
 	CHECK(pthread_mutex_init(&q->mutex, NULL) == 0);
-	CHECK(pthread_condattr_init(&attr) == 0);
-	CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-	CHECK(pthread_cond_init(&q->has_items, &attr) == 0);
-	CHECK(pthread_cond_init(&q->has_room, &attr) == 0);
-	pthread_condattr_destroy(&attr);
+	CHECK(sem_init(&q->calls, 0, 0) == 0);
+	CHECK(pthread_cond_init(&q->has_room, NULL) == 0);
 	return q;
 }
 
@@ -56,10 +57,15 @@ void io_queue_free(struct io_queue *q)
 	if (!q)
 		return;
 	CHECK(q->item_waiters == 0 && q->room_waiters == 0);
-	pthread_cond_destroy(&q->has_items);
+	sem_destroy(&q->calls);
 	pthread_cond_destroy(&q->has_room);
 	pthread_mutex_destroy(&q->mutex);
 	free(q);
+}
+
+static void call(struct io_queue *q)
+{
+	CHECK(sem_post(&q->calls) == 0);
 }
 
 /* With the mutex held and room in the ring. True if a waiter is to be called. */
@@ -84,7 +90,7 @@ bool io_queue_try_push(struct io_queue *q, void *item)
 	calls = taken && put(q, item);
 	pthread_mutex_unlock(&q->mutex);
 	if (calls)
-		pthread_cond_signal(&q->has_items);
+		call(q);
 	return taken;
 }
 
@@ -102,7 +108,7 @@ bool io_queue_push(struct io_queue *q, void *item)
 	calls = taken && put(q, item);
 	pthread_mutex_unlock(&q->mutex);
 	if (calls)
-		pthread_cond_signal(&q->has_items);
+		call(q);
 	return taken;
 }
 
@@ -120,23 +126,33 @@ static struct timespec deadline_after(uint64_t timeout_us)
 	return t;
 }
 
+/* Until somebody calls; false when the time is over. */
+static bool await_call(struct io_queue *q, const struct timespec *deadline)
+{
+	int result;
+
+	do
+		result = deadline ? sem_clockwait(&q->calls, CLOCK_MONOTONIC, deadline) : sem_wait(&q->calls);
+	while (result != 0 && errno == EINTR);
+	CHECK(result == 0 || errno == ETIMEDOUT);
+	return result == 0;
+}
+
 /* With the mutex held: until there is an item, the queue is closed or the time is over. */
 static void wait_for_items(struct io_queue *q, uint64_t timeout_us)
 {
 	struct timespec deadline;
-	bool for_ever = timeout_us > INT64_MAX / 2;
-	int error = 0;
+	bool for_ever = timeout_us > INT64_MAX / 2, is_called = true;
 
 	if (q->count > 0 || q->closed || timeout_us == 0)
 		return;
 	if (!for_ever)
 		deadline = deadline_after(timeout_us);
 	q->item_waiters++;
-	while (q->count == 0 && !q->closed && error != ETIMEDOUT) {
-		if (for_ever)
-			pthread_cond_wait(&q->has_items, &q->mutex);
-		else
-			error = pthread_cond_timedwait(&q->has_items, &q->mutex, &deadline);
+	while (q->count == 0 && !q->closed && is_called) {
+		pthread_mutex_unlock(&q->mutex);
+		is_called = await_call(q, for_ever ? NULL : &deadline);
+		pthread_mutex_lock(&q->mutex);
 		/* Whoever is awake stands for one of those called: at worst one more is
 		 * called than need be, never one too few. */
 		if (q->item_calls > 0)
@@ -167,7 +183,9 @@ void io_queue_close(struct io_queue *q)
 {
 	pthread_mutex_lock(&q->mutex);
 	q->closed = true;
-	pthread_cond_broadcast(&q->has_items);
+	/* One for each; who comes later finds it closed. */
+	for (size_t i = 0; i < q->item_waiters; i++)
+		call(q);
 	pthread_cond_broadcast(&q->has_room);
 	pthread_mutex_unlock(&q->mutex);
 }

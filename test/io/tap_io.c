@@ -67,6 +67,55 @@ static void test_queue(void)
 	report(t.sum == 3 * (5000ull * 5001 / 2), "a queue between six threads loses nothing");
 }
 
+/* Waits a little again and again, as the node's thread does between its timers. */
+static void give_up_often(void *ctx)
+{
+	struct tally *t = ctx;
+	void *items[4];
+
+	for (int i = 0; i < 20000; i++) {
+		size_t count = io_queue_pop(t->q, items, ARRAY_COUNT(items), (uint64_t)(i % 60));
+
+		for (size_t k = 0; k < count; k++)
+			consume(t, items[k]);
+	}
+}
+
+static bool comes_to(struct tally *t, uint64_t sum)
+{
+	for (int i = 0; i < 10000 && atomic_load(&t->sum) != sum; i++)
+		usleep(1000);
+	return atomic_load(&t->sum) == sum;
+}
+
+/* A call may come when its waiter has just given up: whoever waits for ever must still have
+ * every item that comes, and none of the calls that are left over may be taken for one. */
+static void test_giving_up(void)
+{
+	struct tally t = { .q = io_queue_new(64) };
+	struct io_workers *w = io_workers_start(t.q, 1, "consume", consume, &t);
+	struct io_thread *impatient = io_thread_start("impatient", give_up_often, &t);
+	uint64_t sum = 0;
+	bool is_good;
+
+	for (uintptr_t i = 1; i <= 2000; i++) {
+		CHECK(io_queue_push(t.q, (void *)i));
+		sum += i;
+		if (i % 3)
+			usleep((useconds_t)(i % 70));
+	}
+	io_thread_join(impatient);
+	is_good = comes_to(&t, sum);
+	for (uintptr_t i = 1; is_good && i <= 100; i++) {
+		CHECK(io_queue_push(t.q, (void *)i));
+		sum += i;
+		is_good = comes_to(&t, sum);
+	}
+	io_workers_stop(w);
+	io_queue_free(t.q);
+	report(is_good, "who waits for ever misses nothing beside one that gives up");
+}
+
 /* --- http --- */
 
 struct client {
@@ -175,6 +224,7 @@ static void test_stop(void)
 int main(void)
 {
 	test_queue();
+	test_giving_up();
 	test_http();
 	test_stop();
 	printf("1..%d\n", test_count);
