@@ -256,6 +256,7 @@ static int run_message(struct calling *c, uint64_t gas, struct vm_result *result
 	int rc;
 
 	overlay_reset(c->x->overlay, pretence_view(&c->pretence));
+	host_tell_begin(h, &c->block);
 	rc = buy_gas(c, gas, &sender, err);
 	if (rc)
 		return rc;

@@ -67,6 +67,13 @@ void host_init(struct host *h, const struct chain_params *params, struct overlay
 	       uint64_t seed);
 void host_clear(struct host *h);
 
+/* Tells a tracer that a transaction or call in `block` is about to begin. */
+static inline void host_tell_begin(const struct host *h, const struct vm_block_context *block)
+{
+	if (h->tracer && h->tracer->begin)
+		h->tracer->begin(h->tracer->ctx, block);
+}
+
 /* Starts a transaction of `origin` in `block` (borrowed while it runs), in the world as it
  * is: `pretence` and `history_height` may be set after it. What
  * EIP-2929 and EIP-3651 begin with is warm: sender, recipient (NULL for a

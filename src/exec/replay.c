@@ -40,8 +40,3 @@ struct state_view exec_state(struct exec *x)
 {
 	return overlay_view(x->overlay);
 }
-
-struct addr exec_coinbase(const struct exec *x)
-{
-	return x->host.table.block->coinbase;
-}

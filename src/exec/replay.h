@@ -36,7 +36,4 @@ int exec_replay_tx(struct exec_replay *r, const struct tx *t, struct receipt *ou
  * for a tracer. Reads like any view (storage roots are those of before). */
 struct state_view exec_state(struct exec *x);
 
-/* The proposer of the block that the transaction or call under way runs in. */
-struct addr exec_coinbase(const struct exec *x);
-
 #endif

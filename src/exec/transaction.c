@@ -366,6 +366,7 @@ int transaction_execute(struct exec *x, const struct vm_block_context *block, co
 		return rc;
 	*out = (struct receipt){ .type = t->type };
 	left_gas = t->gas_limit - tx_base_gas(t);
+	host_tell_begin(&x->host, block);
 	rc = buy_gas(x, block, t, price, err);
 	if (!rc)
 		rc = run(x, block, t, price, &left_gas, out, err);

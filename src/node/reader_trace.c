@@ -7,15 +7,10 @@
 
 /* --- the state while something runs --- */
 
-struct running {
-	struct snapshot *s;
-	const struct addr *coinbase; /* NULL: the executor knows it */
-};
-
 static int now_account(void *ctx, const struct addr *address, struct rpc_account *out, struct err *err)
 {
-	const struct running *r = ctx;
-	struct state_view view = exec_state(r->s->exec);
+	const struct snapshot *s = ctx;
+	struct state_view view = exec_state(s->exec);
 	struct account a;
 	int code = state_account(&view, &a, address, err);
 
@@ -28,44 +23,36 @@ static int now_account(void *ctx, const struct addr *address, struct rpc_account
 static int now_storage(void *ctx, const struct addr *address, const struct hash *slot, struct u256 *out,
 		       struct err *err)
 {
-	const struct running *r = ctx;
-	struct state_view view = exec_state(r->s->exec);
+	const struct snapshot *s = ctx;
+	struct state_view view = exec_state(s->exec);
 
 	return reader_translate(state_storage(&view, out, address, slot, err));
 }
 
 static int now_code(void *ctx, const struct hash *code_hash, struct buf *out, struct err *err)
 {
-	const struct running *r = ctx;
-	struct state_view view = exec_state(r->s->exec);
+	const struct snapshot *s = ctx;
+	struct state_view view = exec_state(s->exec);
 
 	return reader_translate(state_code(&view, out, code_hash, err));
 }
 
-static void now_coinbase(void *ctx, struct addr *out)
-{
-	const struct running *r = ctx;
-
-	*out = r->coinbase ? *r->coinbase : exec_coinbase(r->s->exec);
-}
-
 static uint64_t now_ms(void *ctx)
 {
-	const struct running *r = ctx;
+	const struct node_reader *r = ((const struct snapshot *)ctx)->reader;
 
-	return r->s->reader->now_ms(r->s->reader->ctx);
+	return r->steady_ms ? r->steady_ms(r->ctx) : r->now_ms(r->ctx);
 }
 
-static struct rpc_trace_state state_of(struct running *r)
+static struct rpc_trace_state state_of(struct snapshot *s)
 {
 	return (struct rpc_trace_state){
-		.ctx = r,
+		.ctx = s,
 		.account = now_account,
 		.storage = now_storage,
 		.code = now_code,
-		.coinbase = now_coinbase,
 		.now_ms = now_ms,
-		.seed = r->s->head->seed,
+		.seed = s->head->seed,
 	};
 }
 
@@ -78,7 +65,6 @@ struct txs_trace {
 	struct snapshot *s;
 	struct exec_replay replay;
 	const struct rpc_tracer *tracer;
-	struct running running;
 	struct rpc_trace_state state;
 	uint32_t first, last;
 	size_t log_count;
@@ -140,8 +126,7 @@ int reader_trace_txs(void *snapshot, uint64_t height, uint32_t first, uint32_t l
 	int code;
 
 	CHECK(height > 0 && first <= last);
-	w.running = (struct running){ s, &w.replay.block.coinbase };
-	w.state = state_of(&w.running);
+	w.state = state_of(s);
 	code = reader_translate(store_read_header(s->head->reader, height, &stored, err));
 	if (code == OK)
 		code = reader_view_at(s, height - 1, &view, err);
@@ -163,8 +148,7 @@ int reader_trace_call(void *snapshot, uint64_t height, const struct rpc_call *ca
 	struct snapshot *s = snapshot;
 	struct exec_call asked = reader_exec_call(call);
 	struct exec_call_result result = { 0 };
-	struct running running = { .s = s };
-	struct rpc_trace_state state = state_of(&running);
+	struct rpc_trace_state state = state_of(s);
 	const struct rpc_trace_run run = { .call = call, .state = &state };
 	struct exec_parent parent;
 	struct state_view view;

@@ -134,7 +134,6 @@ struct rpc_trace_state {
 		       struct err *err);
 	/* Appends the code with this hash. */
 	int (*code)(void *ctx, const struct hash *code_hash, struct buf *out, struct err *err);
-	void (*coinbase)(void *ctx, struct addr *out); /* of the block that it runs in */
 	uint64_t (*now_ms)(void *ctx); /* a clock, for time limits */
 	uint64_t seed;               /* keys tables (base/map.h) */
 };
@@ -144,17 +143,17 @@ struct rpc_trace_run {
 	const struct tx *tx;         /* NULL: a call */
 	const struct rpc_call *call; /* NULL: a transaction */
 	size_t first_log_index;      /* of its logs, within the block */
-	/* Of a transaction: from begin to end. Of a call: within the machine's hooks. */
+	/* To be asked within the machine's hooks, and of a transaction in `end`, too. */
 	const struct rpc_trace_state *state;
 };
 
-/* Who watches: the machine's hooks, and what is around them. `begin` comes before the
- * sender has paid anything, `end` when all is paid. Not OK ends it all and is what the
+/* Who watches: the machine's hooks, and what is around them. Not OK ends it all and is what the
  * asker gets; and so does vm.is_over, when the asker gets any code but OK. */
 struct rpc_tracer {
 	struct vm_tracer vm;
 	void *ctx;
 	int (*begin)(void *ctx, const struct rpc_trace_run *run, struct err *err);
+	/* When all is paid. */
 	int (*end)(void *ctx, uint64_t gas_limit, uint64_t gas_used, struct err *err);
 };
 

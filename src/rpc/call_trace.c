@@ -7,11 +7,11 @@
 /* Running a block again: so much gas for a unit of cost. */
 #define GAS_A_COST 2500
 
+static const struct rpc_trace_options no_options = { .timeout_ms = RPC_TRACE_TIMEOUT_MS };
+
 static const struct rpc_trace_options *options_of(const struct rpc_arg *arg)
 {
-	static const struct rpc_trace_options none = { .timeout_ms = RPC_TRACE_TIMEOUT_MS };
-
-	return arg->is_present ? &arg->trace : &none;
+	return arg->is_present ? &arg->trace : &no_options;
 }
 
 /* Runs transactions of a block that is there; those before `first` are run too. */
@@ -77,7 +77,9 @@ int call_trace_block(struct rpc_item *i, struct jout *out, struct err *err)
 int call_trace_call(struct rpc_item *i, struct jout *out, struct err *err)
 {
 	const struct rpc_block_ref *ref = &i->args->at[1].block;
-	const struct rpc_arg *options = &i->args->at[2];
+	const struct rpc_arg *given = &i->args->at[2];
+	const struct rpc_trace_options *options = given->is_present ? &given->trace_call.options : &no_options;
+	struct rpc_call call = i->args->at[0].call;
 	uint64_t height;
 	struct trace *t;
 	int code;
@@ -87,8 +89,12 @@ int call_trace_call(struct rpc_item *i, struct jout *out, struct err *err)
 	code = rpc_item_height(i, ref, &height, err);
 	if (code != OK)
 		return code;
-	t = trace_new(i, options_of(options), out, false);
-	code = rpc_item_reader(i)->trace_call(rpc_item_snapshot(i), height, &i->args->at[0].call,
+	if (given->is_present) {
+		call.state = given->trace_call.state;
+		call.block = given->trace_call.has_block ? &given->trace_call.block : NULL;
+	}
+	t = trace_new(i, options, out, false);
+	code = rpc_item_reader(i)->trace_call(rpc_item_snapshot(i), height, &call,
 					      trace_sink(t), err);
 	code = trace_result(t, code, err);
 	trace_free(t);

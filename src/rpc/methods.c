@@ -122,7 +122,7 @@ static const struct rpc_method methods[] = {
 	{ "debug_traceTransaction", "hash,options:trace?", call_trace_tx, NULL, 100,
 	  "What a mined transaction did, step by step or as the tracer that is named tells it.",
 	  "object" },
-	{ "debug_traceCall", "call,block?,options:trace?", call_trace_call, NULL, 100,
+	{ "debug_traceCall", "call,block?,options:traceCall?", call_trace_call, NULL, 100,
 	  "The same of a call that changes nothing.", "object" },
 	{ "debug_traceBlockByNumber", "number,options:trace?", call_trace_block, NULL, 100,
 	  "The same of all transactions of a block.", "array of objects: txHash, result" },

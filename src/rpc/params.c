@@ -36,6 +36,9 @@ static const struct {
 			 "disableStack, disableStorage, enableReturnData, limit}`, each optional: see "
 			 "[Traces](#traces)" },
 	[RPC_ARG_FILTER_ID] = { "filterId", "what eth_newFilter or one of its like gave" },
+	[RPC_ARG_TRACE_CALL] = {
+		"traceCall", "the same, and `stateOverrides` and `blockOverrides` as `eth_call` has "
+			     "them" },
 	[RPC_ARG_FILTER] = {
 		"filter", "`{fromBlock, toBlock, blockHash, address, topics}`, each optional: numbers "
 			  "(left out, `latest`) or one hash; an address or an array of some; up to 4 "
@@ -208,6 +211,23 @@ static int read_percentiles(struct rpc_args *args, struct rpc_arg *out, const st
 
 #define PARAM_NAME_MAX 15
 
+static int read_trace_call(struct rpc_args *args, struct rpc_arg *out, const struct jval *v,
+			   struct err *err)
+{
+	const struct jval *state = rpc_member(v, "stateOverrides"), *block = rpc_member(v, "blockOverrides");
+	int code = rpc_read_trace_options(&out->trace_call.options, v, err);
+
+	if (code == OK && rpc_member(v, "txIndex"))
+		return ERR_SET(err, RPC_E_PARAMS,
+			       "txIndex is not supported: trace on the state after a block");
+	if (code == OK && state)
+		code = rpc_read_state_override(args, &out->trace_call.state, state, err);
+	if (code == OK && block)
+		code = rpc_read_block_override(&out->trace_call.block, block, err);
+	out->trace_call.has_block = block;
+	return code;
+}
+
 static int read_arg(struct rpc_args *args, struct rpc_arg *out, enum rpc_arg_kind kind,
 		    const char *name, const struct jval *v, uint64_t chain_id, struct err *err)
 {
@@ -245,6 +265,8 @@ static int read_arg(struct rpc_args *args, struct rpc_arg *out, enum rpc_arg_kin
 		return read_percentiles(args, out, v, err);
 	case RPC_ARG_CALL:
 		return rpc_read_call(args, &out->call, v, chain_id, err);
+	case RPC_ARG_TRACE_CALL:
+		return read_trace_call(args, out, v, err);
 	case RPC_ARG_TRACE:
 		return rpc_read_trace_options(&out->trace, v, err);
 	case RPC_ARG_FILTER_ID:

@@ -44,6 +44,7 @@ enum rpc_arg_kind {
 	RPC_ARG_PERCENTILES, /* "percentiles": rising numbers from 0 to 100 */
 	RPC_ARG_CALL,        /* "call": a transaction object, for eth_call and eth_estimateGas */
 	RPC_ARG_TRACE,       /* "trace": tracer, timeout and options of debug_trace methods */
+	RPC_ARG_TRACE_CALL,  /* "traceCall": the same, with overrides; sets trace_call */
 	RPC_ARG_FILTER,      /* "filter": which logs, and of which blocks */
 	RPC_ARG_FILTER_ID,   /* "filterId": what eth_newFilter gave */
 	RPC_ARG_STATE_OVERRIDE, /* "stateOverrides": accounts as the call is to find them */
@@ -95,6 +96,12 @@ struct rpc_arg {
 		} percentiles;
 		struct rpc_call call;
 		struct rpc_trace_options trace;
+		struct {
+			struct rpc_trace_options options;
+			struct state_override state;
+			bool has_block;
+			struct block_override block;
+		} trace_call;
 		struct rpc_filter filter;
 		struct state_override state_override;
 		struct block_override block_override;

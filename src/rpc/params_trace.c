@@ -1,7 +1,7 @@
 /* The options of debug_trace methods: geth's, with geth's defaults. Members that are not
  * known are passed over, as geth does. */
 #include "base/check.h"
-#include "rpc/params.h"
+#include "rpc/read.h"
 
 static const struct {
 	const char *name;
@@ -13,17 +13,9 @@ static const struct {
 	{ "noopTracer", RPC_TRACE_NOOP },
 };
 
-/* A member that is there and not null, or NULL. */
-static const struct jval *member(const struct jval *v, const char *key)
-{
-	const struct jval *m = jval_get(v, key);
-
-	return jval_kind(m) == JVAL_NULL ? NULL : m;
-}
-
 static int read_flag(bool *out, const struct jval *v, const char *key, struct err *err)
 {
-	const struct jval *m = member(v, key);
+	const struct jval *m = rpc_member(v, key);
 
 	if (!m)
 		return OK;
@@ -79,7 +71,7 @@ static bool read_duration(struct bytes text, double *out_ms)
 
 static int read_timeout(struct rpc_trace_options *out, const struct jval *v, struct err *err)
 {
-	const struct jval *timeout = member(v, "timeout");
+	const struct jval *timeout = rpc_member(v, "timeout");
 	struct bytes text = jval_string(timeout);
 	double ms;
 
@@ -97,7 +89,7 @@ static int read_timeout(struct rpc_trace_options *out, const struct jval *v, str
 
 static int read_tracer(struct rpc_trace_options *out, const struct jval *v, struct err *err)
 {
-	const struct jval *tracer = member(v, "tracer");
+	const struct jval *tracer = rpc_member(v, "tracer");
 	struct bytes name = jval_string(tracer);
 
 	if (!tracer)
@@ -120,7 +112,7 @@ static int read_tracer(struct rpc_trace_options *out, const struct jval *v, stru
 
 static int read_struct_options(struct rpc_trace_options *out, const struct jval *v, struct err *err)
 {
-	const struct jval *limit = member(v, "limit");
+	const struct jval *limit = rpc_member(v, "limit");
 	int code = read_flag(&out->enable_memory, v, "enableMemory", err);
 
 	if (code == OK)
@@ -161,7 +153,7 @@ static int read_prestate_options(struct rpc_trace_options *out, const struct jva
 
 static int read_own_options(struct rpc_trace_options *out, const struct jval *v, struct err *err)
 {
-	const struct jval *config = member(v, "tracerConfig");
+	const struct jval *config = rpc_member(v, "tracerConfig");
 
 	if (config && jval_kind(config) != JVAL_OBJECT)
 		return ERR_SET(err, RPC_E_PARAMS, "want an object for tracerConfig");

@@ -90,6 +90,14 @@ bool trace_code(struct trace *t, const struct hash *code_hash, struct buf *out)
 
 /* --- hooks --- */
 
+static void do_start(void *ctx, const struct vm_block_context *block)
+{
+	struct trace *t = ctx;
+
+	if (t->ops->start && t->code == OK)
+		t->ops->start(t, block);
+}
+
 static void do_enter(void *ctx, const struct vm_message *m, uint64_t gas_left)
 {
 	struct trace *t = ctx;
@@ -313,7 +321,7 @@ struct trace *trace_new(struct rpc_item *i, const struct rpc_trace_options *opti
 	t->out = out;
 	t->is_list = is_list;
 	t->sink = (struct rpc_tracer){
-		.vm = { .ctx = t, .enter = do_enter, .step = do_step, .fail = do_fail,
+		.vm = { .ctx = t, .begin = do_start, .enter = do_enter, .step = do_step, .fail = do_fail,
 			.leave = do_leave, .log = do_log, .self_destruct = do_self_destruct,
 			.is_over = do_is_over },
 		.ctx = t,

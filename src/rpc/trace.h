@@ -39,6 +39,8 @@ struct trace_ops {
 	void (*begin)(struct trace *t);
 	void (*end)(struct trace *t, uint64_t gas_limit, uint64_t gas_used);
 	void (*clear)(struct trace *t);
+	/* The machine's and host's; start is vm_tracer's begin. */
+	void (*start)(struct trace *t, const struct vm_block_context *block);
 	void (*enter)(struct trace *t, const struct vm_message *m, uint64_t gas_left);
 	void (*step)(struct trace *t, const struct vm_step *step);
 	void (*fail)(struct trace *t, const struct vm_reason *reason, uint64_t cost_gas);

@@ -227,21 +227,19 @@ static void pre_self_destruct(struct trace *base, const struct addr *address, co
 
 /* --- before and after --- */
 
-static void look_up_parties(struct pre_trace *t, const struct addr *from, const struct addr *to)
+static void look_up_parties(struct pre_trace *t, const struct addr *from, const struct addr *to,
+			    const struct addr *coinbase)
 {
-	const struct rpc_trace_state *s = t->base.run->state;
-	struct addr coinbase;
-
 	look_up(t, from);
 	if (to)
 		look_up_callee(t, to);
-	s->coinbase(s->ctx, &coinbase);
-	look_up(t, &coinbase);
+	else
+		look_up_create(t, from);
+	look_up(t, coinbase);
 }
 
-static void look_up_authorities(struct pre_trace *t, const struct tx *tx)
+static void look_up_authorities(struct pre_trace *t, struct bytes rest)
 {
-	struct bytes rest = tx->authorizations;
 	struct authorization a;
 	struct addr address;
 
@@ -253,7 +251,6 @@ static void look_up_authorities(struct pre_trace *t, const struct tx *tx)
 static void pre_begin(struct trace *base)
 {
 	struct pre_trace *t = (struct pre_trace *)base;
-	const struct tx *tx = base->run->tx;
 
 	if (!t->is_made) {
 		map_init(&t->places, sizeof(struct addr), sizeof(size_t), base->run->state->seed);
@@ -263,29 +260,21 @@ static void pre_begin(struct trace *base)
 	map_reset(&t->places);
 	map_reset(&t->seen);
 	t->count = t->slot_count = 0;
-	if (!tx)
-		return;
-	look_up_parties(t, &tx->sender, tx->is_create ? NULL : &tx->to);
-	if (tx->is_create)
-		look_up_create(t, &tx->sender);
-	look_up_authorities(t, tx);
 }
 
-/* A call has no begin at which there is a state. */
-static void pre_enter(struct trace *base, const struct vm_message *m, uint64_t gas_left)
+static void pre_start(struct trace *base, const struct vm_block_context *block)
 {
 	struct pre_trace *t = (struct pre_trace *)base;
-	struct pre_account *from;
+	const struct tx *tx = base->run->tx;
+	const struct rpc_call *call = base->run->call;
 
-	(void)gas_left;
-	if (m->depth || base->run->tx)
-		return;
-	look_up_parties(t, &m->sender, vm_is_creation(m->kind) ? NULL : &m->recipient);
-	from = look_up(t, &m->sender);
-	if (!vm_is_creation(m->kind) || !from)
-		return;
-	from->before.nonce--; /* it was raised for the address */
-	look_up_created(t, &m->recipient);
+	if (tx) {
+		look_up_parties(t, &tx->sender, tx->is_create ? NULL : &tx->to, &block->coinbase);
+		look_up_authorities(t, tx->authorizations);
+	} else {
+		look_up_parties(t, &call->from, call->is_create ? NULL : &call->to, &block->coinbase);
+		look_up_authorities(t, call->authorizations);
+	}
 }
 
 static bool read_after(struct pre_trace *t)
@@ -313,6 +302,7 @@ static bool read_after(struct pre_trace *t)
 	return true;
 }
 
+/* A call's state is gone at its end. */
 static void pre_leave(struct trace *base, const struct vm_message *m, enum vm_status status,
 		      uint64_t gas_left, struct bytes output)
 {
@@ -515,7 +505,7 @@ const struct trace_ops trace_prestate_ops = {
 	.begin = pre_begin,
 	.end = pre_end,
 	.clear = pre_clear,
-	.enter = pre_enter,
+	.start = pre_start,
 	.step = pre_step,
 	.leave = pre_leave,
 	.self_destruct = pre_self_destruct,

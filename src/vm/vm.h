@@ -94,10 +94,12 @@ struct vm_step {
 	const struct vm_message *message;
 };
 
-/* Each may be NULL. All but log and self_destruct come from the machine; these two come
- * from the host, since native contracts log as well. */
+/* Each may be NULL. All but begin, log and self_destruct come from the machine; the last
+ * two come from the host, since native contracts log as well. */
 struct vm_tracer {
 	void *ctx;
+	/* From exec, before a transaction or call that is found valid: nothing is paid yet. */
+	void (*begin)(void *ctx, const struct vm_block_context *block);
 	/* `gas_left` is the caller's. A creation that a contract makes has its address in
 	 * leave only. */
 	void (*enter)(void *ctx, const struct vm_message *m, uint64_t gas_left);

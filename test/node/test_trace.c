@@ -487,6 +487,16 @@ Test(node_trace, calls_are_traced_on_the_state_after_a_block)
 			     "\"data\":\"0x0000000000000000000000000000000000000000000000000000000000000005\"},\"0x0\","
 			     "{\"tracer\":\"prestateTracer\",\"tracerConfig\":{\"diffMode\":true}}"),
 			 "\"0x00000000000000000000000000000000000000c4\":{\"storage\":{" SLOT_0 ":" WORD_5 "}}"));
+	/* with other code there: NUMBER, which is another, and POP */
+	expect(&f, "debug_traceCall",
+	       "{\"from\":\"$A\",\"to\":\"0x00000000000000000000000000000000000000c4\",\"gas\":\"0x186a0\"},\"latest\","
+	       "{\"stateOverrides\":{\"0x00000000000000000000000000000000000000c4\":{\"code\":\"0x4350\"}},"
+	       "\"blockOverrides\":{\"number\":\"0x77\"}}",
+	       "{\"structLogs\":["
+	       "{\"pc\":0,\"op\":\"NUMBER\",\"gas\":79000,\"gasCost\":2,\"depth\":1,\"stack\":[]},"
+	       "{\"pc\":1,\"op\":\"POP\",\"gas\":78998,\"gasCost\":2,\"depth\":1,\"stack\":[\"0x77\"]},"
+	       "{\"pc\":2,\"op\":\"STOP\",\"gas\":78996,\"gasCost\":0,\"depth\":1,\"stack\":[]}"
+	       "],\"gas\":21004,\"failed\":false,\"returnValue\":\"0x\"}");
 	/* a creation: 21000 + 32000 + 3·16, and 2 for the word of init code */
 	cr_expect(strstr(ask(&f, "debug_traceCall", "{\"from\":\"$A\",\"data\":\"0x5f5ff3\",\"gas\":\"0x186a0\"}"),
 			 "{\"structLogs\":[{\"pc\":0,\"op\":\"PUSH0\",\"gas\":46950,\"gasCost\":2,"));

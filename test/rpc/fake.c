@@ -472,12 +472,7 @@ static int trace_code(void *ctx, const struct hash *code_hash, struct buf *out, 
 	return OK;
 }
 
-static void trace_coinbase(void *ctx, struct addr *out)
-{
-	*out = (struct addr){ { 0xcb } };
-}
-
-/* A millisecond each time that it is asked. */
+/* Goes on whenever it is asked. */
 static uint64_t trace_now(void *ctx)
 {
 	struct fake *f = ctx;
@@ -511,12 +506,14 @@ static int tell_run(struct fake *f, const struct rpc_tracer *tracer, const struc
 	const struct vm_tracer *t = &tracer->vm;
 	const struct vm_message inner = { .kind = VM_STATICCALL, .is_static = true, .depth = 1,
 					  .gas = 5000, .recipient = { { 0x02 } }, .sender = m.recipient };
+	const struct vm_block_context block = { .coinbase = { { 0xcb } } };
 	const struct vm_reason reason = { .kind = VM_FAILED_UNDERFLOW, .have = 0, .limit = 2 };
 	const struct hash topic = { { 0x77 } };
 	int code = tracer->begin(tracer->ctx, run, err);
 
 	if (code != OK)
 		return code;
+	t->begin(t->ctx, &block);
 	t->enter(t->ctx, &m, m.gas);
 	if (!tell_steps(f, t, &m))
 		return ERR_SET(err, RPC_E_INTERNAL, "the run was ended");
@@ -531,8 +528,7 @@ static int tell_run(struct fake *f, const struct rpc_tracer *tracer, const struc
 
 static struct rpc_trace_state trace_state(struct fake *f)
 {
-	return (struct rpc_trace_state){ f, trace_account, trace_storage, trace_code, trace_coinbase,
-					 trace_now, 1 };
+	return (struct rpc_trace_state){ f, trace_account, trace_storage, trace_code, trace_now, 1 };
 }
 
 static int trace_txs(void *snapshot, uint64_t height, uint32_t first, uint32_t last,

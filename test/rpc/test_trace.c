@@ -84,7 +84,13 @@ Test(rpc_trace, bad_options_are_named)
 		"cannot use diffMode with includeEmpty");
 	cr_assert_null(call(&a, "debug_traceCall", "{\"to\":\"$C\"},\"pending\""));
 	cr_expect_str_eq(error_message(&a), "tracing on top of pending is not supported");
+	cr_assert_null(call(&a, "debug_traceCall", "{\"to\":\"$C\"},\"latest\",{\"txIndex\":\"0x1\"}"));
+	cr_expect(strstr(error_message(&a), "txIndex is not supported"));
+	cr_assert_null(call(&a, "debug_traceCall", "{\"to\":\"$C\"},\"latest\",{\"stateOverrides\":1}"));
+	cr_expect_eq(error_code(&a), -32602);
 	cr_assert_eq(a.fake->trace_count, 0);
+	cr_assert(call(&a, "debug_traceCall", "{\"to\":\"$C\"},\"latest\",{\"blockOverrides\":{\"number\":\"0x5\"}}"));
+	cr_assert(call(&a, "debug_traceCall", "{\"to\":\"$C\"}"));
 	asker_close(&a);
 }
 
