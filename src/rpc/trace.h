@@ -87,10 +87,6 @@ bool trace_storage(struct trace *t, const struct addr *address, const struct has
 		   struct u256 *out);
 bool trace_code(struct trace *t, const struct hash *code_hash, struct buf *out);
 
-/* What a revert says, as geth reads it: Error(string)'s text, or what Panic(uint256)
- * stands for, appended; false if the output is neither. */
-bool trace_revert_reason(struct bytes output, struct buf *out);
-
 /* Topmost word first; what a step has. */
 static inline const struct u256 *trace_operand(const struct vm_step *s, size_t index)
 {

@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "rpc/forms.h"
+#include "rpc/revert.h"
 
 /* What an empty call and an empty log are in JSON, at least. */
 #define CALL_SIZE 220
@@ -233,7 +234,7 @@ static void put_log(const struct call_trace *t, struct jout *j, const struct log
 /* `{` and the members before `calls`, each with the comma that it needs. */
 static void put_head(const struct call_trace *t, struct buf *out, const struct call_record *c)
 {
-	struct buf reason = { 0 };
+	char reason[REVERT_REASON_MAX];
 	struct jout j;
 
 	jout_init(&j, out);
@@ -250,11 +251,10 @@ static void put_head(const struct call_trace *t, struct buf *out, const struct c
 		jout_key(&j, "error");
 		jout_str(&j, c->error);
 	}
-	if (c->reverted && trace_revert_reason(part_of(t, c->output), &reason)) {
+	if (c->reverted && revert_reason(reason, part_of(t, c->output))) {
 		jout_key(&j, "revertReason");
-		jout_string(&j, buf_bytes(&reason));
+		jout_str(&j, reason);
 	}
-	buf_clear(&reason);
 	if (c->child_count)
 		buf_append_bytes(out, bytes_of_str(",\"calls\":["));
 }
