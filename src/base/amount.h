@@ -44,9 +44,7 @@ static inline bool wei_sub(struct wei *out, struct wei a, struct wei b)
 
 static inline bool wei_mul_gas(struct wei *out, struct wei price, uint64_t count_gas)
 {
-	struct u256 factor = u256_of(count_gas);
-
-	return u256_mul(&out->n, &price.n, &factor);
+	return u256_mul_u64(&out->n, &price.n, count_gas);
 }
 
 #endif

@@ -55,6 +55,18 @@ bool u256_mul(struct u256 *out, const struct u256 *a, const struct u256 *b)
 	return (product[4] | product[5] | product[6] | product[7]) != 0;
 }
 
+bool u256_mul_u64(struct u256 *out, const struct u256 *a, uint64_t b)
+{
+	u128 carry = 0;
+
+	for (int i = 0; i < 4; i++) {
+		carry += (u128)a->limbs[i] * b;
+		out->limbs[i] = (uint64_t)carry;
+		carry >>= 64;
+	}
+	return carry != 0;
+}
+
 uint64_t u256_div_u64(struct u256 *out, const struct u256 *a, uint64_t divisor)
 {
 	u128 rest = 0;

@@ -45,6 +45,7 @@ static inline bool u256_fits_u64(const struct u256 *a)
 bool u256_add(struct u256 *out, const struct u256 *a, const struct u256 *b);
 bool u256_sub(struct u256 *out, const struct u256 *a, const struct u256 *b);
 bool u256_mul(struct u256 *out, const struct u256 *a, const struct u256 *b);
+bool u256_mul_u64(struct u256 *out, const struct u256 *a, uint64_t b);
 
 /* out = ⌊a / divisor⌋; returns the remainder. divisor > 0. */
 uint64_t u256_div_u64(struct u256 *out, const struct u256 *a, uint64_t divisor);

@@ -25,15 +25,10 @@ const struct addr exec_beacon_roots_address = { {
 /* How far back BLOCKHASH sees. */
 #define BLOCK_HASH_WINDOW 256
 
-struct slot_key {
-	struct addr address;
-	struct hash slot;
-};
-
 /* What a revert takes back, beside the overlay's own journal and the logs. */
 struct host_undo {
 	enum { UNDO_ACCOUNT, UNDO_SLOT, UNDO_TRANSIENT, UNDO_CREATED, UNDO_DESTROYED } kind;
-	struct slot_key key;
+	struct host_slot_key key;
 	struct u256 value; /* the transient slot's from before */
 };
 
@@ -174,7 +169,7 @@ static bool do_transient(void *ctx, const struct addr *address, const struct has
 			 struct u256 *out)
 {
 	struct host *h = ctx;
-	const struct slot_key key = { *address, *slot };
+	const struct host_slot_key key = { *address, *slot };
 	const struct u256 *value = map_get(&h->transients, &key);
 
 	if (!may_go_on(h))
@@ -187,7 +182,7 @@ static bool do_set_transient(void *ctx, const struct addr *address, const struct
 			     const struct u256 *value)
 {
 	struct host *h = ctx;
-	const struct slot_key key = { *address, *slot };
+	const struct host_slot_key key = { *address, *slot };
 	struct u256 *place = map_put(&h->transients, &key, NULL);
 
 	*undo_push(h) = (struct host_undo){ UNDO_TRANSIENT, key, *place };
@@ -200,9 +195,12 @@ static bool do_set_transient(void *ctx, const struct addr *address, const struct
 static bool do_touch_account(void *ctx, const struct addr *address, bool *was_warm)
 {
 	struct host *h = ctx;
-	bool added;
+	uint16_t number;
+	bool added = false;
 
-	map_put(&h->warm_accounts, address, &added);
+	/* Precompiles are warm from the beginning (EIP-2929), and stand in no set. */
+	if (!precompile_at(address, h->table.block->revision, &number))
+		map_put(&h->warm_accounts, address, &added);
 	if (added)
 		*undo_push(h) = (struct host_undo){ .kind = UNDO_ACCOUNT, .key.address = *address };
 	*was_warm = !added;
@@ -213,10 +211,15 @@ static bool do_touch_slot(void *ctx, const struct addr *address, const struct ha
 			  bool *was_warm)
 {
 	struct host *h = ctx;
-	const struct slot_key key = { *address, *slot };
-	bool added;
+	const struct host_slot_key key = { *address, *slot };
+	bool added = false;
 
-	map_put(&h->warm_slots, &key, &added);
+	/* SSTORE often follows the SLOAD of its slot. */
+	if (!h->has_touched || memcmp(&h->touched, &key, sizeof(key)) != 0) {
+		map_put(&h->warm_slots, &key, &added);
+		h->touched = key;
+		h->has_touched = true;
+	}
 	if (added)
 		*undo_push(h) = (struct host_undo){ .kind = UNDO_SLOT, .key = key };
 	*was_warm = !added;
@@ -232,36 +235,11 @@ static void warm_access_list(struct host *h, struct bytes rest)
 	while (tx_access_next(&rest, &address, &slots, &count)) {
 		map_put(&h->warm_accounts, &address, NULL);
 		for (size_t i = 0; i < count; i++) {
-			struct slot_key key = { .address = address };
+			struct host_slot_key key = { .address = address };
 
 			memcpy(key.slot.bytes, slots.data + 33 * i + 1, sizeof(key.slot.bytes));
 			map_put(&h->warm_slots, &key, NULL);
 		}
-	}
-}
-
-static struct addr low_address(uint16_t number)
-{
-	struct addr a = { 0 };
-
-	a.bytes[18] = (uint8_t)(number >> 8);
-	a.bytes[19] = (uint8_t)number;
-	return a;
-}
-
-#define PRECOMPILE_P256 0x0100 /* EIP-7951 */
-
-static void warm_precompiles(struct host *h, enum revision revision)
-{
-	for (uint16_t i = 1; i <= precompile_last(revision); i++) {
-		struct addr address = low_address(i);
-
-		host_warm(h, &address);
-	}
-	if (revision >= REVISION_OSAKA) {
-		struct addr address = low_address(PRECOMPILE_P256);
-
-		host_warm(h, &address);
 	}
 }
 
@@ -621,7 +599,8 @@ void host_init(struct host *h, const struct chain_params *params, struct overlay
 	*h = (struct host){ .params = params, .overlay = overlay };
 	h->vm = vm_new(params->revision, LIMIT_VM_CODE_SIZE, seed);
 	h->ecc = ecc_new(ecc_seed);
-	h->precompiles = (struct precompiles){ .revision = params->revision, .ecc = h->ecc };
+	h->precompiles = (struct precompiles){ .revision = params->revision, .ecc = h->ecc,
+					       .p256 = p256_new() };
 	h->no_code = vm_code_new(bytes_of(NULL, 0));
 	h->frames = xmalloc((VM_DEPTH_MAX + 1) * sizeof(h->frames[0]));
 	h->table = (struct vm_host){
@@ -642,8 +621,8 @@ void host_init(struct host *h, const struct chain_params *params, struct overlay
 		.block_hash = do_block_hash,
 	};
 	map_init(&h->warm_accounts, sizeof(struct addr), 0, seed);
-	map_init(&h->warm_slots, sizeof(struct slot_key), 0, seed);
-	map_init(&h->transients, sizeof(struct slot_key), sizeof(struct u256), seed);
+	map_init(&h->warm_slots, sizeof(struct host_slot_key), 0, seed);
+	map_init(&h->transients, sizeof(struct host_slot_key), sizeof(struct u256), seed);
 	map_init(&h->created, sizeof(struct addr), 0, seed);
 }
 
@@ -655,6 +634,7 @@ void host_clear(struct host *h)
 	map_clear(&h->created);
 	vm_free(h->vm);
 	vm_code_unref(h->no_code);
+	p256_free(h->precompiles.p256);
 	ecc_free(h->ecc);
 	buf_clear(&h->scratch);
 	free(h->frames);
@@ -683,7 +663,7 @@ void host_begin(struct host *h, const struct vm_block_context *block, const stru
 	forget(&h->transients);
 	forget(&h->created);
 	h->destroyed_count = h->frame_count = 0;
-	h->met_missing = false;
+	h->met_missing = h->has_touched = false;
 	h->pretence = NULL;
 	h->history_height = block->height;
 	h->asked_count = 0;
@@ -698,7 +678,6 @@ void host_begin(struct host *h, const struct vm_block_context *block, const stru
 	if (to)
 		map_put(&h->warm_accounts, to, NULL);
 	map_put(&h->warm_accounts, &block->coinbase, NULL);
-	warm_precompiles(h, block->revision);
 	warm_access_list(h, access_list);
 }
 
@@ -711,6 +690,7 @@ struct host_snapshot host_snapshot(struct host *h)
 void host_revert(struct host *h, struct host_snapshot s)
 {
 	overlay_revert(h->overlay, s.overlay);
+	h->has_touched = false;
 	while (h->journal_count > s.journal) {
 		const struct host_undo *u = &h->journal[--h->journal_count];
 

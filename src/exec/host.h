@@ -29,12 +29,19 @@ struct host_snapshot {
 	size_t overlay, journal, logs, log_size;
 };
 
+struct host_slot_key {
+	struct addr address;
+	struct hash slot;
+};
+
 struct host {
 	struct vm_host table;          /* what code gets; its ctx is this host */
 	const struct chain_params *params;
 	struct overlay *overlay;
-	struct map warm_accounts;      /* struct addr -> nothing */
+	struct map warm_accounts;      /* struct addr -> nothing; the precompiles beside them */
 	struct map warm_slots;         /* address and slot -> nothing */
+	struct host_slot_key touched;  /* which of these was touched last, */
+	bool has_touched;              /* if one was since the last revert */
 	struct map transients;         /* address and slot -> struct u256 */
 	struct map created;            /* struct addr -> nothing: contracts of this transaction */
 	struct addr *destroyed;        /* of these, those that are gone at its end (EIP-6780) */

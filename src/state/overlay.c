@@ -65,6 +65,8 @@ struct overlay {
 	size_t slot_count, slot_capacity;
 	struct undo *journal;
 	size_t journal_count, journal_capacity;
+	/* Found last: who asks for a record often asks for it again at once. Checked before use. */
+	uint32_t last_account, last_slot;
 	struct map codes; /* hash -> struct code_place */
 	struct buf code_bytes;
 };
@@ -119,17 +121,26 @@ static void *grown(void *array, size_t *capacity, size_t count, size_t entry_siz
 	return xrealloc(array, *capacity * entry_size);
 }
 
+static bool find_account(struct overlay *o, uint32_t *index, const struct addr *address)
+{
+	const uint32_t *known = &o->last_account;
+
+	if (*known >= o->account_count || !addr_equal(&o->accounts[*known].address, address))
+		known = map_get(&o->account_index, address);
+	if (!known)
+		return false;
+	*index = o->last_account = *known;
+	return true;
+}
+
 static int account_at(struct overlay *o, uint32_t *index, const struct addr *address, struct err *err)
 {
-	const uint32_t *known = map_get(&o->account_index, address);
 	struct account_entry *e;
 	struct account found;
 	int rc;
 
-	if (known) {
-		*index = *known;
+	if (find_account(o, index, address))
 		return OK;
-	}
 	if (o->account_count >= o->limits.account_count)
 		return ERR_SET(err, STATE_E_LIMIT, "more than %zu accounts in one block",
 			       o->limits.account_count);
@@ -149,20 +160,30 @@ static int account_at(struct overlay *o, uint32_t *index, const struct addr *add
 	return OK;
 }
 
+static bool find_slot(struct overlay *o, uint32_t *index, const struct slot_key *key)
+{
+	const uint32_t *known = &o->last_slot;
+
+	if (*known >= o->slot_count || !hash_equal(&o->slots[*known].slot, &key->slot) ||
+	    !addr_equal(&o->accounts[o->slots[*known].account].address, &key->address))
+		known = map_get(&o->slot_index, key);
+	if (!known)
+		return false;
+	*index = o->last_slot = *known;
+	return true;
+}
+
 static int slot_at(struct overlay *o, uint32_t *index, const struct addr *address,
 		   const struct hash *slot, struct err *err)
 {
 	const struct slot_key key = { *address, *slot };
-	const uint32_t *known = map_get(&o->slot_index, &key);
 	struct slot_entry *e;
 	struct u256 found;
 	uint32_t account;
 	int rc;
 
-	if (known) {
-		*index = *known;
+	if (find_slot(o, index, &key))
 		return OK;
-	}
 	rc = account_at(o, &account, address, err);
 	if (rc != OK)
 		return rc;

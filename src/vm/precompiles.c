@@ -5,7 +5,6 @@
 #include "crypto/digest.h"
 #include "crypto/kdf.h"
 #include "crypto/modexp.h"
-#include "crypto/p256.h"
 #include "vm/word.h"
 
 #define LAST_CANCUN 0x0a
@@ -260,13 +259,13 @@ static void run_blake2f(struct bytes input, struct vm_result *out)
 	blake2f(buf_extend(&out->output, BLAKE2F_OUTPUT_SIZE), input.data);
 }
 
-static void run_p256(struct bytes input, struct vm_result *out)
+static void run_p256(const struct precompiles *p, struct bytes input, struct vm_result *out)
 {
 	uint8_t word[32] = { 0 };
 
 	if (!charge(out, GAS_P256))
 		return;
-	if (input.size != P256_INPUT_SIZE || !p256_verify(input.data))
+	if (input.size != P256_INPUT_SIZE || !p256_verify(p->p256, input.data))
 		return;
 	word[31] = 1;
 	buf_append(&out->output, word, sizeof(word));
@@ -305,7 +304,7 @@ void precompile_run(const struct precompiles *p, uint16_t number, struct bytes i
 		run_blake2f(input, out);
 		return;
 	case NUMBER_P256:
-		run_p256(input, out);
+		run_p256(p, input, out);
 		return;
 	default:
 		fail(out);

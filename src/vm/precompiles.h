@@ -12,12 +12,14 @@
 #define WEFT_VM_PRECOMPILES_H
 
 #include "crypto/ecc.h"
+#include "crypto/p256.h"
 #include "vm/host.h"
 
 /* What precompiles of a machine share. */
 struct precompiles {
 	enum revision revision;
 	const struct ecc *ecc;
+	struct p256 *p256;
 };
 
 /* Whether the address is a precompile's at a revision; those that do not exist here count. */

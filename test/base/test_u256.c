@@ -128,12 +128,15 @@ Test(u256, mul_overflows_exactly_above_the_largest)
 
 	rng_init(&r, 4);
 	for (int i = 0; i < 20000; i++) {
-		struct u256 a = draw(&r), product, back, limit, factor;
+		struct u256 a = draw(&r), product, back, limit, factor, narrow;
 		uint64_t b = rng_next(&r) >> rng_below(&r, 64);
 		bool over;
 
 		factor = u256_of(b);
 		over = u256_mul(&product, &a, &factor);
+		narrow = a;
+		cr_assert_eq(u256_mul_u64(&narrow, &narrow, b), over);
+		assert_equal(&narrow, &product);
 		if (b == 0) {
 			cr_assert_not(over);
 			cr_assert(u256_is_zero(&product));

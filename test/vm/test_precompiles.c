@@ -20,7 +20,8 @@ static struct buf from_hex(const char *text)
 static uint64_t check(enum revision revision, uint16_t number, const char *input, uint64_t gas,
 		      const char *want)
 {
-	const struct precompiles p = { .revision = revision, .ecc = no_ecc };
+	const struct precompiles p = { .revision = revision, .ecc = no_ecc,
+				       .p256 = p256_new() };
 	struct vm_result r = { .gas_left = gas };
 	struct buf in = from_hex(input), expected = from_hex(want ? want : "");
 
@@ -28,6 +29,7 @@ static uint64_t check(enum revision revision, uint16_t number, const char *input
 	cr_assert_eq(r.status, want ? VM_SUCCESS : VM_FAILURE, "precompile %u", number);
 	cr_assert(bytes_equal(buf_bytes(&r.output), buf_bytes(&expected)), "precompile %u", number);
 	cr_assert(want || r.gas_left == 0);
+	p256_free(p.p256);
 	gas -= r.gas_left;
 	buf_clear(&r.output);
 	buf_clear(&in);
