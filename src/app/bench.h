@@ -35,6 +35,7 @@ int bench_evm(int argc, char **argv);
 int bench_exec(int argc, char **argv);
 int bench_latency(int argc, char **argv);
 int bench_load(int argc, char **argv);
+int bench_precompiles(int argc, char **argv);
 int bench_state(int argc, char **argv);
 
 /* --- measuring --- */

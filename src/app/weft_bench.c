@@ -14,9 +14,10 @@ static const struct {
 	{ "consensus", bench_consensus, "agreement on a block, by the number of validators" },
 	{ "crypto", bench_crypto, "signatures and hashes on one core" },
 	{ "evm", bench_evm, "contract code: programs in state-test files, gas per second" },
-	{ "exec", bench_exec, "blocks of transfers: execution, roots, the state tree" },
+	{ "exec", bench_exec, "blocks of plain and token transfers: execution, roots, the state tree" },
 	{ "latency", bench_latency, "from a transfer to its receipt, on an idle node" },
 	{ "load", bench_load, "transfers that a running node mines per second" },
+	{ "precompiles", bench_precompiles, "contracts that the machine computes itself, on one core" },
 	{ "state", bench_state, "a block's state: trie and database, beside raw LevelDB" },
 };
 
@@ -28,7 +29,7 @@ static void print_help(FILE *to)
 	      "       weft-bench --help | --version\n\n"
 	      "Measures parts of the node on this machine. Commands:\n\n", to);
 	for (i = 0; i < ARRAY_COUNT(commands); i++)
-		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+		fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].summary);
 	fputs("\nweft-bench COMMAND --help tells a command's options. Compare only figures of one\n"
 	      "run: machines drift.\n\n"
 	      "Exit status: 0 done, 1 something could not be measured or written, 2 wrong usage.\n",

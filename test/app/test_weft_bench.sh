@@ -23,7 +23,7 @@ check() {
 	fi
 }
 
-check "help names the commands" 0 "^  crypto " --help
+check "help names the commands" 0 "^  crypto  *signatures" --help
 check "a command's help names its options" 0 "--repeat N" crypto --help
 check "the version is printed" 0 "^weft-bench [0-9]" --version
 check "no command is wrong usage" 2 "^usage: "
@@ -34,6 +34,7 @@ check "a number of repetitions is checked" 2 "from 1 to 101" crypto --repeat 0
 check "a duration is checked" 2 "from 1 to 60000" crypto --time 1x
 check "crypto measures and writes JSON" 0 "recover an address" \
 	crypto --repeat 1 --time 1 --json "$work/result.json"
+check "precompiles measures each" 0 "^  P-256 verification .* ns" precompiles --repeat 1 --time 1
 export WEFT_BENCH_ACCOUNTS=2000 TMPDIR="$work"
 check "exec measures blocks of two sizes and kinds" 0 "a block of 10000 token transfers" exec --repeat 1 --time 1
 check "state measures beside raw LevelDB" 0 "speed against raw LevelDB" state --repeat 3
