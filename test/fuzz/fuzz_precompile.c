@@ -190,7 +190,8 @@ static struct answer run(enum revision revision, uint16_t number, struct bytes i
 {
 	static const uint8_t seed[32] = { 1 };
 	struct ecc *ecc = number == 1 ? ecc_new(seed) : NULL;
-	const struct precompiles p = { .revision = revision, .ecc = ecc };
+	struct p256 *p256 = number == 0x0100 ? p256_new() : NULL;
+	const struct precompiles p = { .revision = revision, .ecc = ecc, .p256 = p256 };
 	struct answer a = { .result.gas_left = gas };
 
 	precompile_run(&p, number, input, &a.result);
@@ -198,6 +199,7 @@ static struct answer run(enum revision revision, uint16_t number, struct bytes i
 	a.cost = gas - a.result.gas_left;
 	if (a.result.status != VM_SUCCESS)
 		CHECK(a.result.status == VM_FAILURE && a.cost == gas && a.result.output.size == 0);
+	p256_free(p256);
 	ecc_free(ecc);
 	return a;
 }

@@ -12,10 +12,11 @@
 
 static uint64_t run(enum revision revision, uint16_t number, struct bytes input, struct vm_result *r)
 {
-	const struct precompiles p = { .revision = revision };
+	const struct precompiles p = { .revision = revision, .p256 = p256_new() };
 
 	*r = (struct vm_result){ .gas_left = GAS };
 	precompile_run(&p, number, input, r);
+	p256_free(p.p256);
 	return GAS - r->gas_left;
 }
 
