@@ -35,8 +35,6 @@ static struct vm_frame *give(struct vm *vm, const struct vm_message *m, enum vm_
 	vm->failed_gas = 0;
 	if (vm->tracer && vm->tracer->leave)
 		vm->tracer->leave(vm->tracer->ctx, m, status, gas_left, buf_bytes(&vm->return_data));
-	if (vm_is_creation(m->kind) && status == VM_SUCCESS)
-		buf_reset(&vm->return_data);
 	if (!caller) {
 		vm->result->reason = vm->reason;
 		vm->result->status = status;
@@ -45,6 +43,10 @@ static struct vm_frame *give(struct vm *vm, const struct vm_message *m, enum vm_
 		vm->result->created = m->recipient;
 		return NULL;
 	}
+	/* To a contract a creation returns nothing; whoever asked the machine for one sees
+	 * the code. */
+	if (vm_is_creation(m->kind) && status == VM_SUCCESS)
+		buf_reset(&vm->return_data);
 	vm->reason = (struct vm_reason){ 0 };
 	caller->gas += (int64_t)gas_left;
 	if (status == VM_SUCCESS)

@@ -98,7 +98,7 @@ struct vm_result {
 	struct vm_reason reason;  /* of a failure */
 	uint64_t gas_left;
 	int64_t gas_refund;
-	struct buf output;        /* owned by whoever takes the result */
+	struct buf output;        /* owned by whoever takes the result; of a creation the code */
 	struct addr created;      /* of a creation that succeeded */
 };
 

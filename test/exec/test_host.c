@@ -339,6 +339,7 @@ Test(exec_host, creation_deposits_code_once)
 	cr_assert_eq(r.status, VM_SUCCESS);
 	cr_assert_eq(r.gas_left, 100000 - 13 - 3 - 3 - 200 * sizeof(copy_itself));
 	cr_assert(addr_equal(&r.created, &m.recipient));
+	cr_assert(bytes_equal(buf_bytes(&r.output), m.input)); /* the code, as geth's eth_call */
 	buf_clear(&r.output);
 	cr_assert(host_code(&f.host, &m.recipient, &code));
 	cr_assert(bytes_equal(code->bytes, m.input));
