@@ -472,10 +472,9 @@ static const char *compare_block(const struct sample *m, struct store_reader *r,
 
 /* --- logs --- */
 
+/* Compared as bytes: without padding. */
 struct log_found {
-	uint64_t height;
-	uint32_t index;
-	size_t first_log;
+	uint64_t height, index, first_log;
 };
 
 struct log_list {
