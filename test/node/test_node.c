@@ -691,3 +691,118 @@ Test(node, loses_a_flush_without_harm)
 	cr_expect_eq(r.report.flushed_height, 0);
 	rig_end(&r);
 }
+
+/* --- calls --- */
+
+/* Calls `to`, which is given `code`, at a height. */
+static int call_code(struct rig *r, void *snapshot, uint64_t height, struct bytes code,
+		     struct rpc_call_result *out, struct err *err)
+{
+	struct rpc_reader_backend backend = node_reader_backend(&r->reader);
+	const struct account_override account = { .address = { { 0xc0 } }, .has_code = true, .code = code };
+	const struct rpc_call call = { .to = account.address, .state = { &account, 1 } };
+
+	*out = (struct rpc_call_result){ 0 };
+	return backend.ops->call(snapshot, height, &call, out, err);
+}
+
+/* Code that asks the state without end: JUMPDEST, SLOAD(0), POP, and back. */
+#define ENDLESS bytes_of("\x5b\x5f\x54\x50\x5f\x56", 6)
+
+Test(node, calls_see_the_state_of_their_block)
+{
+	/* BALANCE of bob, plus NUMBER */
+	uint8_t code[] = "\x73" "12345678901234567890" "\x31\x43\x01\x5f\x52\x60\x20\x5f\xf3";
+	struct rpc_reader_backend backend;
+	struct rpc_call_result out;
+	struct err err = { 0 };
+	void *snapshot;
+	struct rig r;
+
+	rig_make(&r, false);
+	backend = node_reader_backend(&r.reader);
+	memcpy(code + 1, bob.bytes, sizeof(bob.bytes));
+	send(&r, 0, 1, 5);
+	write_all(&r);
+	r.now_ms += 200;
+	send(&r, 1, 1, 5);
+	node_on_tick(r.node);
+	write_all(&r);
+	cr_assert_eq(head_height(&r), 2);
+	snapshot = backend.ops->open(backend.ctx);
+	for (uint64_t height = 0; height < 3; height++) {
+		cr_assert_eq(call_code(&r, snapshot, height, bytes_of(code, sizeof(code) - 1), &out, &err), OK,
+			     "%s", err.message);
+		cr_assert(out.success);
+		cr_assert_eq(load_be64(out.output.data + 24), 5 * height * GWEI + height);
+		buf_clear(&out.output);
+	}
+	backend.ops->close(snapshot);
+	rig_end(&r);
+}
+
+Test(node, executors_wait_for_the_next_call)
+{
+	struct rpc_reader_backend backend;
+	void *snapshots[NODE_EXEC_SPARE_MAX + 1];
+	struct rpc_call_result out;
+	struct exec *first;
+	struct rig r;
+
+	rig_make(&r, false);
+	backend = node_reader_backend(&r.reader);
+	snapshots[0] = backend.ops->open(backend.ctx);
+	cr_assert_eq(call_code(&r, snapshots[0], 0, bytes_of("\x00", 1), &out, NULL), OK);
+	cr_assert_null(r.reader.spares[0]);
+	backend.ops->close(snapshots[0]);
+	first = r.reader.spares[0];
+	cr_assert_not_null(first);
+	/* one more than can wait: each has its own, the first has the one that waited */
+	for (size_t i = 0; i <= NODE_EXEC_SPARE_MAX; i++) {
+		snapshots[i] = backend.ops->open(backend.ctx);
+		cr_assert_eq(call_code(&r, snapshots[i], 0, bytes_of("\x00", 1), &out, NULL), OK);
+		cr_assert_null(r.reader.spares[0]);
+	}
+	for (size_t i = 0; i <= NODE_EXEC_SPARE_MAX; i++)
+		backend.ops->close(snapshots[i]);
+	cr_assert_eq(r.reader.spares[0], first);
+	for (size_t i = 0; i < NODE_EXEC_SPARE_MAX; i++)
+		cr_assert_not_null(r.reader.spares[i]);
+	rig_end(&r);
+}
+
+/* A millisecond each time that it is asked. */
+static uint64_t rig_hurrying_ms(void *ctx)
+{
+	return ((struct rig *)ctx)->wake_ms++;
+}
+
+Test(node, calls_end_when_their_time_is_over)
+{
+	struct rpc_reader_backend backend;
+	struct rpc_call_result out;
+	struct err err = { 0 };
+	void *snapshot;
+	struct rig r;
+
+	rig_make(&r, false);
+	r.reader.steady_ms = rig_hurrying_ms;
+	r.reader.call_timeout_ms = 2000;
+	backend = node_reader_backend(&r.reader);
+	snapshot = backend.ops->open(backend.ctx);
+	cr_assert_eq(call_code(&r, snapshot, 0, ENDLESS, &out, &err), RPC_E_REJECTED);
+	cr_assert_str_eq(err.message, "execution aborted (timeout = 2s)");
+	r.reader.call_timeout_ms = 7;
+	cr_assert_eq(call_code(&r, snapshot, 0, ENDLESS, &out, &err), RPC_E_REJECTED);
+	cr_assert_str_eq(err.message, "execution aborted (timeout = 7ms)");
+	/* without a limit the gas ends it; and with one, what is quick is not stopped */
+	r.reader.call_timeout_ms = 0;
+	r.reader.call_gas_cap = 100000;
+	cr_assert_eq(call_code(&r, snapshot, 0, ENDLESS, &out, &err), OK);
+	cr_assert_str_eq(out.failure, "out of gas");
+	r.reader.call_timeout_ms = 7;
+	cr_assert_eq(call_code(&r, snapshot, 0, bytes_of("\x00", 1), &out, &err), OK);
+	cr_assert(out.success);
+	backend.ops->close(snapshot);
+	rig_end(&r);
+}
