@@ -76,7 +76,8 @@ static void four_end(struct trace *base, uint64_t gas_limit, uint64_t gas_used)
 			 load_be32(k->selector), (unsigned long long)load_be64(k->size));
 		entries[count].count = *(const uint64_t *)value;
 	}
-	qsort(entries, count, sizeof(*entries), compare_texts);
+	if (count)
+		qsort(entries, count, sizeof(*entries), compare_texts);
 	jout_object(base->out);
 	for (size_t i = 0; i < count; i++) {
 		jout_key(base->out, entries[i].text);

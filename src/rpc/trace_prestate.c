@@ -474,8 +474,10 @@ static void pre_end(struct trace *base, uint64_t gas_limit, uint64_t gas_used)
 	(void)gas_used;
 	if (base->options->diff_mode && base->run->tx && !read_after(t))
 		return;
-	qsort(t->accounts, t->count, sizeof(*t->accounts), compare_accounts);
-	qsort(t->slots, t->slot_count, sizeof(*t->slots), compare_slots);
+	if (t->count)
+		qsort(t->accounts, t->count, sizeof(*t->accounts), compare_accounts);
+	if (t->slot_count)
+		qsort(t->slots, t->slot_count, sizeof(*t->slots), compare_slots);
 	if (!base->options->diff_mode) {
 		put_side(t, ALL_BEFORE);
 		return;
