@@ -302,17 +302,6 @@ static bool read_after(struct pre_trace *t)
 	return true;
 }
 
-/* A call's state is gone at its end. */
-static void pre_leave(struct trace *base, const struct vm_message *m, enum vm_status status,
-		      uint64_t gas_left, struct bytes output)
-{
-	(void)status;
-	(void)gas_left;
-	(void)output;
-	if (m->depth == 0 && !base->run->tx && base->options->diff_mode)
-		read_after((struct pre_trace *)base);
-}
-
 /* --- writing --- */
 
 static int compare_accounts(const void *a, const void *b)
@@ -466,28 +455,45 @@ static void put_side(struct pre_trace *t, enum pre_side side)
 	jout_object_end(out);
 }
 
-static void pre_end(struct trace *base, uint64_t gas_limit, uint64_t gas_used)
+static void put_all(struct pre_trace *t)
 {
-	struct pre_trace *t = (struct pre_trace *)base;
+	struct jout *out = t->base.out;
 
-	(void)gas_limit;
-	(void)gas_used;
-	if (base->options->diff_mode && base->run->tx && !read_after(t))
+	if (t->base.options->diff_mode && !read_after(t))
 		return;
 	if (t->count)
 		qsort(t->accounts, t->count, sizeof(*t->accounts), compare_accounts);
 	if (t->slot_count)
 		qsort(t->slots, t->slot_count, sizeof(*t->slots), compare_slots);
-	if (!base->options->diff_mode) {
+	if (!t->base.options->diff_mode) {
 		put_side(t, ALL_BEFORE);
 		return;
 	}
-	jout_object(base->out);
-	jout_key(base->out, "post");
+	jout_object(out);
+	jout_key(out, "post");
 	put_side(t, CHANGED_AFTER);
-	jout_key(base->out, "pre");
+	jout_key(out, "pre");
 	put_side(t, CHANGED_BEFORE);
-	jout_object_end(base->out);
+	jout_object_end(out);
+}
+
+/* A call's state is gone at its end: this is its last hook. */
+static void pre_leave(struct trace *base, const struct vm_message *m, enum vm_status status,
+		      uint64_t gas_left, struct bytes output)
+{
+	(void)status;
+	(void)gas_left;
+	(void)output;
+	if (m->depth == 0 && !base->run->tx)
+		put_all((struct pre_trace *)base);
+}
+
+static void pre_end(struct trace *base, uint64_t gas_limit, uint64_t gas_used)
+{
+	(void)gas_limit;
+	(void)gas_used;
+	if (base->run->tx)
+		put_all((struct pre_trace *)base);
 }
 
 static void pre_clear(struct trace *base)

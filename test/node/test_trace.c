@@ -487,6 +487,13 @@ Test(node_trace, calls_are_traced_on_the_state_after_a_block)
 			     "\"data\":\"0x0000000000000000000000000000000000000000000000000000000000000005\"},\"0x0\","
 			     "{\"tracer\":\"prestateTracer\",\"tracerConfig\":{\"diffMode\":true}}"),
 			 "\"0x00000000000000000000000000000000000000c4\":{\"storage\":{" SLOT_0 ":" WORD_5 "}}"));
+	/* code and slot that are pretended, read while they are */
+	cr_expect(strstr(ask(&f, "debug_traceCall",
+			     "{\"from\":\"$A\",\"to\":\"0x00000000000000000000000000000000000000dd\"},\"latest\","
+			     "{\"tracer\":\"prestateTracer\",\"stateOverrides\":{\"0x00000000000000000000000000000000000000dd\":"
+			     "{\"code\":\"0x5f5400\",\"stateDiff\":{" SLOT_0 ":" WORD_5 "}}}}"),
+			 "\"0x00000000000000000000000000000000000000dd\":{\"balance\":\"0x0\",\"code\":\"0x5f5400\",\"codeHash\":\"0x"));
+	cr_expect(strstr((const char *)f.reply.data, "\"storage\":{" SLOT_0 ":" WORD_5 "}}"));
 	/* with other code there: NUMBER, which is another, and POP */
 	expect(&f, "debug_traceCall",
 	       "{\"from\":\"$A\",\"to\":\"0x00000000000000000000000000000000000000c4\",\"gas\":\"0x186a0\"},\"latest\","
