@@ -217,7 +217,7 @@ export class Programmer {
 		const { r } = this;
 		const kinds = [
 			[10, "store"], [8, "keep"], [5, "copy"], [14, "call"], [8, "precompile"], [3, "log"],
-			[this.nesting < 2 ? 5 : 0, "create"], [3, "branch"], [this.loops < 2 ? 3 : 0, "loop"], [2, "jump"], [2, "gas"], [1, "limit"],
+			[this.nesting < 2 ? 5 : 0, "create"], [3, "branch"], [this.loops < 2 ? 3 : 0, "loop"], [2, "jump"], [2, "gas"], [1, "limit"], [4, "look"],
 			[r.oneIn(10) ? 2 : 0, "returned"], [2, "refunds"], [r.oneIn(20) ? 3 : 0, "broken"], [r.oneIn(6) ? 2 : 0, "destruct"],
 		];
 		this[r.weighted(kinds)]();
@@ -245,6 +245,14 @@ export class Programmer {
 		a.push(r.oneIn(4) ? r.word() : BigInt(r.below(3)));
 		a.push(this.slot());
 		a.emit(r.oneIn(5) ? op.TSTORE : op.SSTORE);
+	}
+
+	/** What is stored now: shows what was not taken back. */
+	look() {
+		const { r, a } = this;
+		a.push(this.slot());
+		a.emit(r.oneIn(2) ? op.TLOAD : op.SLOAD);
+		this.use();
 	}
 
 	refunds() {

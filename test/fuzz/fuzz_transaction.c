@@ -31,7 +31,7 @@ const char *const fuzz_seeds[] = {
 	"02 1388 00 05 08 04 6001600055 5f5fa0 5f5f5f5f6001"
 	"73aa00000000000000000000000000000000000002 5af100 47ff5f5ffd 00",
 	/* a creation whose code destroys itself, in favour of itself and of its caller */
-	"02 1388 01 09 00 00 30ff", "00 01f4 01 09 00 00 33ff", "01 01f4 01 00 00 00 60ef5f5360015ff3",
+	"02 1388 01 09 00 00 30ff", "00 1388 01 09 00 00 33ff", "01 1388 01 00 00 00 60ef5f5360015ff3",
 	/* CREATE2 twice at one place, with value, then a call of what was made */
 	"02 1388 00 01 10 00 6032 5f53 60ff 600153 5f60025f6001f5 80 5f5f5f5f5f 85 5a f1 5f60025f6001f5 5f55 5f55 00",
 	/* a delegated account that calls itself; authorization on the way */
