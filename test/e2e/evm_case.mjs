@@ -21,6 +21,7 @@ const contractAddress = (i) => concat(fromHex("c0de"), new Uint8Array(17), Uint8
 const delegation = (address) => concat(fromHex("ef0100"), address);
 const coinbase = fromHex("c01bba5e00000000000000000000000000000000");
 const edgeAddress = fromHex("ed9e000000000000000000000000000000000000");
+const undoneAddress = fromHex("ed9e000000000000000000000000000000000001");
 const missing = fromHex("00000000000000000000000000000000dead0001");
 
 // --- the world ---
@@ -34,7 +35,7 @@ function precompilesOf(fork) {
 function drawAddresses(r, fork, contracts) {
 	const list = contracts.map((_, i) => [6, contractAddress(i)]);
 	for (const eoa of eoas) list.push([2, eoa]);
-	list.push([2, edgeAddress], [1, coinbase], [1, missing], [1, lowAddress(0)], [1, lowAddress(0x100)], [1, lowAddress(0xff)]);
+	list.push([2, edgeAddress], [2, undoneAddress], [1, coinbase], [1, missing], [1, lowAddress(0)], [1, lowAddress(0x100)], [1, lowAddress(0xff)]);
 	for (let i = 1; i < 10; i++) list.push([1, lowAddress(i)]);
 	if (r.oneIn(25)) list.push([2, lowAddress(r.between(0x0a, 0x13))]);
 	if (fork === "Cancun" || r.oneIn(30)) list.push([1, lowAddress(r.between(0x0b, 0x12))]);
@@ -78,6 +79,8 @@ function drawWorld(r, fork) {
 			account(r.pick([0, 1, 1, 5]), r.pick([0, 0, 1, 1000]), programmer.program(20), drawStorage(r)));
 	/* writes what is there: 2306 gas take it to EIP-2200's limit */
 	world.set(toHex(edgeAddress), account(1, 0, Uint8Array.of(op.PUSH1, 1, op.PUSH1, 0, op.SSTORE), { [toHex(numberToBytes(0n, 32))]: toHex(numberToBytes(1n, 32)) }));
+	/* keeps what it finds in transient storage after a call of itself wrote there and reverted */
+	world.set(toHex(undoneAddress), account(1, 0, fromHex("366013575f5f60015f5f305af1505f5c5f55005b60075f5d5f5ffd"), {}));
 	for (let i = 1; i < eoas.length; i++) {
 		const a = drawAuthority(r, fork, i, contracts);
 		if (a) world.set(toHex(eoas[i]), a);
