@@ -44,7 +44,8 @@
 #define LIMIT_SLOT_CACHE_COUNT 262144ull
 #define LIMIT_CODE_CACHE_COUNT 4096ull
 #define LIMIT_CODE_CACHE_SIZE (64 * MIB)
-#define LIMIT_VM_CODE_SIZE (64 * MIB)    /* decoded code of one executor */
+#define LIMIT_VM_CODE_SIZE (64 * MIB)   /* decoded code of the executor of blocks */
+#define LIMIT_VM_CALL_CODE_SIZE (16 * MIB) /* likewise, of one for calls */
 #define LIMIT_PAST_VIEW_SIZE (256 * MIB) /* memory of one view of a past state */
 #define LIMIT_TRIE_NODE_SIZE (512 * MIB) /* memory of loaded trie nodes before clean ones go */
 

@@ -42,13 +42,8 @@ static size_t record_count(uint64_t block_gas, uint64_t record_gas)
 	return MIN(block_gas / record_gas + FREE_RECORD_COUNT, RECORD_COUNT_MAX);
 }
 
-struct exec *exec_new(const struct chain_params *params, uint64_t seed)
-{
-	return exec_new_for_calls(params, params->block_gas_limit, seed);
-}
-
-struct exec *exec_new_for_calls(const struct chain_params *params, uint64_t call_gas_cap,
-				uint64_t seed)
+static struct exec *make(const struct chain_params *params, uint64_t call_gas_cap,
+			 size_t code_size, uint64_t seed)
 {
 	const uint64_t gas = MAX(params->block_gas_limit, call_gas_cap);
 	struct overlay_limits limits = {
@@ -60,8 +55,19 @@ struct exec *exec_new_for_calls(const struct chain_params *params, uint64_t call
 	x->params = params;
 	x->call_gas_cap = call_gas_cap;
 	x->overlay = overlay_new(limits, seed);
-	host_init(&x->host, params, x->overlay, seed);
+	host_init(&x->host, params, x->overlay, code_size, seed);
 	return x;
+}
+
+struct exec *exec_new(const struct chain_params *params, uint64_t seed)
+{
+	return make(params, params->block_gas_limit, LIMIT_VM_CODE_SIZE, seed);
+}
+
+struct exec *exec_new_for_calls(const struct chain_params *params, uint64_t call_gas_cap,
+				uint64_t seed)
+{
+	return make(params, call_gas_cap, LIMIT_VM_CALL_CODE_SIZE, seed);
 }
 
 void exec_free(struct exec *x)

@@ -591,13 +591,13 @@ bool host_end(struct host *h)
 /* --- life --- */
 
 void host_init(struct host *h, const struct chain_params *params, struct overlay *overlay,
-	       uint64_t seed)
+	       size_t code_size, uint64_t seed)
 {
 	uint8_t ecc_seed[32] = { 0 };
 
 	store_be64(ecc_seed, seed); /* nothing is signed with it */
 	*h = (struct host){ .params = params, .overlay = overlay };
-	h->vm = vm_new(params->revision, LIMIT_VM_CODE_SIZE, seed);
+	h->vm = vm_new(params->revision, code_size, seed);
 	h->ecc = ecc_new(ecc_seed);
 	h->precompiles = (struct precompiles){ .revision = params->revision, .ecc = h->ecc,
 					       .p256 = p256_new() };

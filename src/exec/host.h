@@ -69,9 +69,9 @@ struct host {
 	struct err failure_err;
 };
 
-/* `params` and `overlay` are borrowed. */
+/* `params` and `overlay` are borrowed; up to `code_size` bytes of decoded code are kept. */
 void host_init(struct host *h, const struct chain_params *params, struct overlay *overlay,
-	       uint64_t seed);
+	       size_t code_size, uint64_t seed);
 void host_clear(struct host *h);
 
 /* Tells a tracer that a transaction or call in `block` is about to begin. */

@@ -167,7 +167,7 @@ bool node_batch_is_urgent(const struct node_batch *batch);
 struct node_head *node_head_ref(struct node_head *h);
 void node_head_unref(struct node_head *h); /* NULL is allowed */
 
-/* Executors that wait for the next call; each keeps up to LIMIT_VM_CODE_SIZE of code. */
+/* Executors that wait for the next call; each keeps up to LIMIT_VM_CALL_CODE_SIZE of code. */
 #define NODE_EXEC_SPARE_MAX 8
 
 /* RPC's reader table on heads: `acquire` gives a reference to the newest one. A call has

@@ -20,7 +20,7 @@ struct snapshot {
 	struct store_view *view;
 	uint64_t view_height;
 	struct exec *exec;           /* taken by the first call */
-	uint64_t deadline_ms;        /* of the call under way, by the reader's steady clock */
+	uint64_t deadline_ms;        /* of what runs, by the reader's steady clock; 0: none */
 };
 
 /* The store's and exec's codes in RPC's terms; the message stays. */
@@ -42,6 +42,7 @@ void reader_give_exec(struct snapshot *s);
 /* What runs between these ends with EXEC_E_STOPPED after so long; 0: never. */
 void reader_start_clock(struct snapshot *s, uint64_t timeout_ms);
 void reader_stop_clock(struct snapshot *s);
+bool reader_is_late(const struct snapshot *s);
 
 /* The table's functions of these names. */
 int reader_call(void *snapshot, uint64_t height, const struct rpc_call *call,

@@ -49,11 +49,14 @@ void node_reader_clear(struct node_reader *r)
 
 /* --- time --- */
 
-static bool is_late(void *ctx)
+bool reader_is_late(const struct snapshot *s)
 {
-	const struct snapshot *s = ctx;
+	return s->deadline_ms && s->reader->steady_ms(s->reader->ctx) >= s->deadline_ms;
+}
 
-	return s->reader->steady_ms(s->reader->ctx) >= s->deadline_ms;
+static bool should_stop(void *ctx)
+{
+	return reader_is_late(ctx);
 }
 
 void reader_start_clock(struct snapshot *s, uint64_t timeout_ms)
@@ -61,12 +64,13 @@ void reader_start_clock(struct snapshot *s, uint64_t timeout_ms)
 	if (!s->reader->steady_ms || !timeout_ms)
 		return;
 	s->deadline_ms = s->reader->steady_ms(s->reader->ctx) + timeout_ms;
-	exec_set_stop(reader_exec(s), is_late, s);
+	exec_set_stop(reader_exec(s), should_stop, s);
 }
 
 void reader_stop_clock(struct snapshot *s)
 {
 	exec_set_stop(reader_exec(s), NULL, NULL);
+	s->deadline_ms = 0;
 }
 
 /* In geth's words. */

@@ -71,19 +71,30 @@ struct txs_trace {
 	int code; /* in RPC's terms */
 };
 
+/* exec's code in RPC's terms; the time may have been up, in the tracers' words. */
+static int translate(const struct snapshot *s, int code, struct err *err)
+{
+	if (code == EXEC_E_STOPPED && reader_is_late(s))
+		return ERR_SET(err, RPC_E_REJECTED, "execution timeout");
+	return reader_translate(code);
+}
+
 static int run_tx(struct txs_trace *w, uint32_t index, const struct tx *t, struct receipt *out,
 		  struct err *err)
 {
 	const struct rpc_trace_run run = { .tx = t, .first_log_index = w->log_count, .state = &w->state };
 	int code;
 
-	if (index < w->first)
-		return reader_translate(exec_replay_tx(&w->replay, t, out, err));
+	if (index < w->first) {
+		/* a plain transfer asks nobody whether to stop */
+		code = reader_is_late(w->s) ? EXEC_E_STOPPED : exec_replay_tx(&w->replay, t, out, err);
+		return translate(w->s, code, err);
+	}
 	code = w->tracer->begin(w->tracer->ctx, &run, err);
 	if (code != OK)
 		return code;
 	exec_set_tracer(w->s->exec, &w->tracer->vm);
-	code = reader_translate(exec_replay_tx(&w->replay, t, out, err));
+	code = translate(w->s, exec_replay_tx(&w->replay, t, out, err), err);
 	exec_set_tracer(w->s->exec, NULL);
 	if (code == OK)
 		code = w->tracer->end(w->tracer->ctx, t->gas_limit, out->gas_used, err);
@@ -136,7 +147,9 @@ int reader_trace_txs(void *snapshot, uint64_t height, uint32_t first, uint32_t l
 	stored_header_clear(&stored);
 	if (code != OK)
 		return code;
+	reader_start_clock(s, tracer->timeout_ms);
 	code = store_each_tx(s->head->reader, height, next_tx, &w, err);
+	reader_stop_clock(s);
 	return code == OK || code == WALK_DONE ? w.code : reader_translate(code);
 }
 
@@ -160,9 +173,11 @@ int reader_trace_call(void *snapshot, uint64_t height, const struct rpc_call *ca
 		code = tracer->begin(tracer->ctx, &run, err);
 	if (code != OK)
 		return code;
+	reader_start_clock(s, tracer->timeout_ms);
 	exec_set_tracer(reader_exec(s), &tracer->vm);
-	code = reader_translate(exec_call(s->exec, &parent, view, &asked, &result, err));
+	code = translate(s, exec_call(s->exec, &parent, view, &asked, &result, err), err);
 	exec_set_tracer(s->exec, NULL);
+	reader_stop_clock(s);
 	if (code == OK)
 		code = tracer->end(tracer->ctx, result.gas_limit, result.gas_used, err);
 	exec_call_result_clear(&result);

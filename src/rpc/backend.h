@@ -152,6 +152,7 @@ struct rpc_trace_run {
 struct rpc_tracer {
 	struct vm_tracer vm;
 	void *ctx;
+	uint64_t timeout_ms;         /* for all of it, what runs unwatched included */
 	int (*begin)(void *ctx, const struct rpc_trace_run *run, struct err *err);
 	/* When all is paid. */
 	int (*end)(void *ctx, uint64_t gas_limit, uint64_t gas_used, struct err *err);

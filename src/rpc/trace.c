@@ -252,6 +252,7 @@ struct trace *trace_new(struct rpc_item *i, const struct rpc_trace_options *opti
 			.leave = do_leave, .log = do_log, .self_destruct = do_self_destruct,
 			.is_over = do_is_over },
 		.ctx = t,
+		.timeout_ms = options->timeout_ms,
 		.begin = do_begin,
 		.end = do_end,
 	};

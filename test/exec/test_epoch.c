@@ -813,7 +813,7 @@ Test(exec_vote, only_by_a_plain_call)
 
 	setup(&f, 1);
 	overlay_reset(overlay, world_view(&f.w));
-	host_init(&host, &f.w.genesis.params, overlay, 2);
+	host_init(&host, &f.w.genesis.params, overlay, LIMIT_VM_CODE_SIZE, 2);
 	host_begin(&host, &block, &f.w.keys[0], NULL, wei_of(0), bytes_of(NULL, 0));
 	native_encode_vote(&data, &f.w.keys[1], 1);
 	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {

@@ -28,7 +28,7 @@ static void setup(struct fixture *f)
 	world_start(&f->w);
 	f->overlay = overlay_new((struct overlay_limits){ 100, 400 }, 1);
 	overlay_reset(f->overlay, world_view(&f->w));
-	host_init(&f->host, &f->w.genesis.params, f->overlay, 2);
+	host_init(&f->host, &f->w.genesis.params, f->overlay, LIMIT_VM_CODE_SIZE, 2);
 	f->block = (struct vm_block_context){ .height = 300, .coinbase = address_of(9),
 					      .revision = REVISION_OSAKA };
 	begin(f, bytes_of(NULL, 0));

@@ -524,3 +524,26 @@ Test(node_trace, what_can_not_be_traced_says_so)
 	cr_expect(strstr(ask(&f, "debug_traceTransaction", "\"$T\""), "\"code\":-32000,\"message\":\"the state of block 0 is no longer kept"));
 	teardown(&f);
 }
+
+/* Ten seconds later whenever somebody looks. */
+static uint64_t hurrying_ms(void *ctx)
+{
+	return ((struct site *)ctx)->net->now_ms += 10000;
+}
+
+Test(node_trace, what_runs_unwatched_takes_of_the_same_time)
+{
+	struct fixture f;
+	uint8_t nobody = 0xee, five[32] = { [31] = 5 }, to = 0xc4;
+
+	setup(&f);
+	put(&f, &nobody, 1, NOTHING, 21000); /* a block of its own; the others share the next */
+	put(&f, &nobody, 1, NOTHING, 21000);
+	put(&f, &to, 0, bytes_of(five, 32), 100000);
+	mine(&f);
+	cr_assert_eq(height_of(&f.net.sites[0]), 2);
+	cr_expect(strstr(ask(&f, "debug_traceTransaction", "\"$T\""), "\"result\":{\"structLogs\":[{"));
+	f.net.sites[0].reader.steady_ms = hurrying_ms;
+	cr_expect(strstr(ask(&f, "debug_traceTransaction", "\"$T\""), "\"code\":-32000,\"message\":\"execution timeout\""));
+	teardown(&f);
+}
