@@ -123,11 +123,10 @@ static int check_note(const struct reader *r, uint64_t next_index, uint32_t chai
 
 int wal_tell(struct wal *w, wal_replay_fn replay, void *ctx, struct err *err)
 {
-	int code = OK;
-
-	for (size_t at = 0; code == OK && replay && at < w->unsure.size;) {
+	for (size_t at = 0; replay && at < w->unsure.size;) {
 		const uint8_t *p = w->unsure.data + at;
 		struct record_header h;
+		int code;
 
 		record_header_decode(&h, p);
 		code = replay(ctx, h.index, h.kind, bytes_of(p + RECORD_HEADER_SIZE, h.length), err);
@@ -136,7 +135,7 @@ int wal_tell(struct wal *w, wal_replay_fn replay, void *ctx, struct err *err)
 		at += h.length + RECORD_OVERHEAD;
 	}
 	buf_reset(&w->unsure);
-	return code;
+	return OK;
 }
 
 static int read_header(struct reader *r, uint64_t first_index, bool is_oldest, wal_replay_fn replay,

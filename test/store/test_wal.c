@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "base/rand.h"
 #include "store/scratch.h"
 #include "store/wal.h"
@@ -350,6 +351,33 @@ Test(wal, refuse_lost_cut_or_swapped_segment)
 		buf_clear(&content);
 		scratch_remove(dir);
 	}
+}
+
+Test(wal, refuse_empty_log_with_another_past)
+{
+	char dir[SCRATCH_PATH_MAX], path[SCRATCH_PATH_MAX];
+	struct buf content = { 0 };
+	struct err err = { 0 };
+	struct wal_report report;
+	struct wal *w;
+
+	scratch_new(dir);
+	cr_assert_eq(wal_open(&w, NULL, dir, "test", true, NULL, NULL, NULL, NULL), OK);
+	for (size_t i = 0; i < 5; i++)
+		cr_assert_eq(append(w, NULL), OK);
+	wal_sync(w);
+	cr_assert_eq(wal_rotate(w, NULL), OK);
+	wal_trim(w, 6);
+	wal_close(w);
+	segment_path(path, dir, 0);
+	scratch_read(&content, path);
+	content.data[20] ^= 1; /* the chain's value before its first record, and the checksum over it */
+	store_le32(content.data + 24, crc32c(0, bytes_of(content.data, 24)));
+	scratch_write(path, buf_bytes(&content));
+	cr_assert_eq(wal_open(&w, NULL, dir, "test", false, NULL, NULL, &report, &err), STORE_E_CORRUPT);
+	cr_assert(strstr(err.message, "not what was synced here"), "%s", err.message);
+	buf_clear(&content);
+	scratch_remove(dir);
 }
 
 Test(wal, remove_half_made_segment)
