@@ -41,4 +41,7 @@ const struct jval *value_at(const struct jval *v, const char *path);
 /* A value as text, in a buffer that the next call overwrites. */
 const char *text_of(struct asker *a, const struct jval *v);
 
+/* 32 bytes of zero, in hex. */
+#define ZEROS_32 "0000000000000000000000000000000000000000000000000000000000000000"
+
 #endif
