@@ -118,8 +118,7 @@ static void send_all(int fd, struct bytes bytes)
 	}
 }
 
-/* Posts `body` and does not wait for the reply. */
-static int post_only(const struct rig *r, struct bytes body)
+static int connect_to(const struct rig *r)
 {
 	const struct sockaddr_in to = {
 		.sin_family = AF_INET,
@@ -127,10 +126,18 @@ static int post_only(const struct rig *r, struct bytes body)
 		.sin_addr = { htonl(INADDR_LOOPBACK) },
 	};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct buf head = { 0 };
 
 	cr_assert_geq(fd, 0);
 	cr_assert_eq(connect(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+/* Posts `body` and does not wait for the reply. */
+static int post_only(const struct rig *r, struct bytes body)
+{
+	int fd = connect_to(r);
+	struct buf head = { 0 };
+
 	buf_printf(&head, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n", body.size);
 	send_all(fd, buf_bytes(&head));
 	send_all(fd, body);
@@ -213,14 +220,40 @@ Test(daemon, answers_every_proof_while_the_writer_is_behind)
 
 /* --- a full disk --- */
 
+/* Whether the node says of itself that it is of no use, and why. */
+static bool is_unready(const struct rig *r, const char *why)
+{
+	int fd = connect_to(r);
+	struct buf reply = { 0 };
+	ssize_t size;
+	bool found;
+
+	send_all(fd, bytes_of_str("GET /readiness HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+	do {
+		buf_reserve(&reply, 4096);
+		size = recv(fd, reply.data + reply.size, 4096, 0);
+		reply.size += size > 0 ? (size_t)size : 0;
+	} while (size > 0);
+	close(fd);
+	buf_append_byte(&reply, 0);
+	found = strstr((char *)reply.data, why) != NULL;
+	buf_clear(&reply);
+	return found;
+}
+
 static void fill_and_end(struct rig *r)
 {
 	/* Less than the first record of the consensus log, which comes before all else. */
 	const struct rlimit limit = { 500, RLIM_INFINITY };
+	bool is_full = false;
 
 	cr_assert_gt(r->port, 0);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	usleep(500000); /* the first block is made, and its record finds no room */
+	for (int i = 0; i < 600 && !is_full; i++) { /* until a block is made whose record finds no room */
+		usleep(50000);
+		is_full = is_unready(r, "the disk is full");
+	}
+	cr_expect(is_full);
 	kill(getpid(), SIGTERM);
 }
 
