@@ -132,6 +132,27 @@ bool tx_authorization_next(struct bytes *rest, struct authorization *out);
 int tx_authorization_signer(struct addr *out, const struct ecc *e, const struct authorization *a,
 			    struct err *err);
 
+/* EIP-7702: code that only names another account, whose code is run instead: 0xef0100 and
+ * its address. */
+#define TX_DELEGATION_SIZE 23
+
+static inline void tx_put_delegation(uint8_t out[TX_DELEGATION_SIZE], const struct addr *to)
+{
+	out[0] = 0xef;
+	out[1] = 0x01;
+	out[2] = 0x00;
+	memcpy(out + 3, to->bytes, sizeof(to->bytes));
+}
+
+/* True if `code` is such; *to is then the account. */
+static inline bool tx_read_delegation(struct bytes code, struct addr *to)
+{
+	if (code.size != TX_DELEGATION_SIZE || load_be32(code.data) >> 8 != 0xef0100)
+		return false;
+	memcpy(to->bytes, code.data + 3, sizeof(to->bytes));
+	return true;
+}
+
 /* Appends a signed authorization's RLP. */
 int tx_put_authorization(struct buf *out, const struct ecc *e, uint64_t chain_id,
 			 const struct addr *address, uint64_t nonce, const struct secret_key *key,

@@ -22,12 +22,12 @@ struct touched {
 	enum revision revision;
 };
 
-static void touched_init(struct touched *t, enum revision revision)
+static void touched_init(struct touched *t, enum revision revision, uint64_t seed)
 {
 	t->revision = revision;
-	map_init(&t->accounts, sizeof(struct addr), 0, 1);
-	map_init(&t->slots, sizeof(struct slot_key), 0, 2);
-	map_init(&t->excluded, sizeof(struct addr), 0, 3);
+	map_init(&t->accounts, sizeof(struct addr), 0, seed);
+	map_init(&t->slots, sizeof(struct slot_key), 0, seed);
+	map_init(&t->excluded, sizeof(struct addr), 0, seed);
 }
 
 static void touched_clear(struct touched *t)
@@ -241,7 +241,7 @@ int exec_access_list(struct exec *x, const struct exec_parent *parent, struct st
 	*out = (struct exec_call_result){ 0 };
 	if (rc)
 		return rc;
-	touched_init(&t, x->params->revision);
+	touched_init(&t, x->params->revision, x->seed);
 	rc = exclude(&t, &c, err);
 	if (!rc && !call->has_gas)
 		rc = calling_afford(&c, &gas, err);

@@ -54,6 +54,7 @@ static struct exec *make(const struct chain_params *params, uint64_t call_gas_ca
 
 	x->params = params;
 	x->call_gas_cap = call_gas_cap;
+	x->seed = seed;
 	x->overlay = overlay_new(limits, seed);
 	host_init(&x->host, params, x->overlay, code_size, seed);
 	return x;

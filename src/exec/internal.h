@@ -25,6 +25,7 @@ struct exec {
 	exec_gate_fn gate; /* NULL: open */
 	void *gate_ctx;
 	uint64_t call_gas_cap;
+	uint64_t seed; /* of tables whose keys a caller chooses */
 };
 
 /* Executes `t` (sender known) in `block`, of whose gas `gas_left` is left. On OK
@@ -33,8 +34,7 @@ struct exec {
 int transaction_execute(struct exec *x, const struct vm_block_context *block, const struct tx *t,
 			uint64_t gas_left, struct receipt *out, struct err *err);
 
-/* The part of validity that needs the sender's account only: EIP-3607 and funds.
- * `code` reads code by hash. */
+/* The part of validity that needs the sender's account only: EIP-3607 and funds. */
 int transaction_check_sender(const struct tx *t, const struct account *sender, bool is_delegated,
 			     struct err *err);
 

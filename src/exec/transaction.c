@@ -6,13 +6,11 @@
 #include "exec/internal.h"
 #include "exec/native.h"
 
-/* EIP-7702: 0xef0100 and an address. */
-#define DELEGATION_SIZE 23
-
 bool transaction_is_delegation(struct bytes code, enum revision revision)
 {
-	return revision >= REVISION_PRAGUE && code.size == DELEGATION_SIZE &&
-	       code.data[0] == 0xef && code.data[1] == 0x01 && code.data[2] == 0x00;
+	struct addr to;
+
+	return revision >= REVISION_PRAGUE && tx_read_delegation(code, &to);
 }
 
 int transaction_nonce_low(const struct tx *t, uint64_t nonce, struct err *err)
@@ -176,7 +174,7 @@ bool transaction_authorizes_here(const struct exec *x, const struct authorizatio
  * *refund grows by what it did not cost. */
 static int authorize(struct exec *x, const struct authorization *a, int64_t *refund, struct err *err)
 {
-	uint8_t designation[DELEGATION_SIZE] = { 0xef, 0x01, 0x00 };
+	uint8_t designation[TX_DELEGATION_SIZE];
 	struct vm_code *code;
 	struct account signer;
 	struct addr address;
@@ -196,7 +194,7 @@ static int authorize(struct exec *x, const struct authorization *a, int64_t *ref
 		return OK;
 	if (!account_is_empty(&signer))
 		*refund += GAS_TX_AUTHORIZATION - GAS_TX_AUTHORIZATION_BASE;
-	memcpy(designation + 3, a->address.bytes, sizeof(a->address.bytes));
+	tx_put_delegation(designation, &a->address);
 	if (addr_is_zero(&a->address))
 		given = bytes_of(NULL, 0);
 	if (overlay_set_code(x->overlay, &address, given, err) ||

@@ -21,8 +21,6 @@
 #define ACCOUNT_SIZE 64
 #define SLOT_SIZE 138
 
-#define DELEGATION_SIZE 23 /* EIP-7702 */
-
 struct pre_account {
 	struct addr address;
 	struct rpc_account before, after;
@@ -117,10 +115,8 @@ static void look_up_callee(struct pre_trace *t, const struct addr *address)
 	if (!a || revision < REVISION_PRAGUE || !trace_account(&t->base, address, &now) ||
 	    !has_code(&now) || !trace_code(&t->base, &now.code_hash, &code))
 		return;
-	if (code.size == DELEGATION_SIZE && load_be32(code.data) >> 8 == 0xef0100) {
-		memcpy(target.bytes, code.data + 3, sizeof(target.bytes));
+	if (tx_read_delegation(buf_bytes(&code), &target))
 		look_up(t, &target);
-	}
 	buf_clear(&code);
 }
 

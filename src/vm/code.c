@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "chain/tx.h"
 #include "vm/internal.h"
 #include "vm/word.h"
 
@@ -467,8 +468,6 @@ void vm_code_prepare(struct vm *vm, struct vm_code *code)
 
 /* --- codes --- */
 
-#define DELEGATION_SIZE 23
-
 struct vm_code *vm_code_new(struct bytes bytes)
 {
 	struct vm_code *code = xcalloc(1, sizeof(*code) + bytes.size);
@@ -479,10 +478,7 @@ struct vm_code *vm_code_new(struct bytes bytes)
 	code->bytes = bytes_of(copy, bytes.size);
 	code->size = sizeof(*code) + bytes.size;
 	code->refs = 1;
-	if (bytes.size == DELEGATION_SIZE && copy[0] == 0xef && copy[1] == 0x01 && copy[2] == 0x00) {
-		code->is_delegation = true;
-		memcpy(code->delegate.bytes, copy + 3, sizeof(code->delegate.bytes));
-	}
+	code->is_delegation = tx_read_delegation(code->bytes, &code->delegate);
 	return code;
 }
 
